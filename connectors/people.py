@@ -1,0 +1,144 @@
+"""People files, of which no name, id or other column ever reaches the disk: only an allow-listed, pseudonymised projection.
+
+Here: the key of the pseudonyms, and the projection. Not here: where the projection is put (landing.py), what a valid allocation is
+(models.contracts), which people may be published together (the standard costing). No message repeats a cell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from connectors.decoding import read_text_table
+from connectors.files import FileSource
+from connectors.private_files import private_writer, settle, temporary_file
+from connectors.text_tables import TextTable, check_names, names_text, not_what_it_says
+from connectors.workbooks import read_workbook
+from models.errors import BrokenFile, ConfigError
+
+KEY_VARIABLE = "CROSSOVER_PEOPLE_KEY"
+KEY_BYTES = 32
+FIELDS = ("person_id", "role", "target", "activity", "start", "end", "allocation_pct", "annual_base", "annual_loaded", "currency")
+PROJECTION = ("person_key", *FIELDS[1:])
+
+_REQUIRED = ("person_id", "role", "target", "start", "allocation_pct", "currency")
+_PAY = ("annual_base", "annual_loaded")
+# What Excel writes where a formula fails. As an id it would make one person of many.
+_FORMULA_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#DIV/0!")
+
+
+def people_key(state_dir: Path, environ: Mapping[str, str]) -> bytes:
+    """The key of the pseudonyms: from CROSSOVER_PEOPLE_KEY, else `people.key` in the state folder, made once (32 random bytes, mode 0600).
+
+    The same key gives a person the same pseudonym in every delivery; a lost key makes everyone a stranger. Raises ConfigError where the
+    stored key is damaged.
+    """
+    given = environ.get(KEY_VARIABLE, "")
+    if given:
+        return given.encode()
+    path = state_dir / "people.key"
+    if not path.exists():
+        with temporary_file(state_dir, path.name) as temporary:
+            with private_writer(temporary) as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+            settle(temporary, path)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise ConfigError(
+            "The key of people's pseudonyms is damaged.",
+            where=str(path),
+            found=f"{len(key)} bytes",
+            expected=f"{KEY_BYTES} bytes",
+            todo=f"Restore the file from a backup, or remove it and land all people files again, or set {KEY_VARIABLE}.",
+        )
+    return key
+
+
+def person_key(person_id: str, key: bytes) -> str:
+    """A person's pseudonym: HMAC-SHA256 of the id, as 64 hexadecimal digits."""
+    return hmac.new(key, person_id.encode(), hashlib.sha256).hexdigest()
+
+
+def read_people(data: bytes, ending: str, source: FileSource, key: bytes, where: str) -> pa.Table:
+    """Project a people file, given whole, to the columns of PROJECTION, all text, in the file's order.
+
+    A field is the source's constant, else the column that `columns` names for it, else the column of its own name, else null. Spaces
+    around a value are dropped (an id with and without them is one person), and so are empty rows at the end. Raises BrokenFile where the
+    file can't be read, or a required column is missing (person_id, role, target, start, allocation_pct, currency, annual_base or annual_loaded).
+    """
+    table = _text_table(data, ending, where)
+    _check_columns(table.columns, source, where)
+    theirs = {field: source.columns.get(field, field) for field in FIELDS if field not in source.constants}
+    theirs = {field: name for field, name in theirs.items() if name in table.columns}
+    found = pa.Table.from_batches(list(table.batches), pa.schema([(name, pa.string()) for name in table.columns]))
+    fields = {field: _trimmed(found[name]) for field, name in theirs.items()}
+    rows = max((_rows_without_empty_end(column) for column in fields.values()), default=0)
+    fields = {field: column.slice(0, rows) for field, column in fields.items()}
+    for field in FIELDS:
+        if field not in fields:
+            constant = source.constants.get(field)
+            fields[field] = pa.array([None if constant is None else str(constant)] * rows, pa.string())
+    pseudonyms: dict[str | None, str | None] = {None: None}
+    for person_id in fields["person_id"].unique().to_pylist():
+        if person_id is not None:
+            pseudonyms[person_id] = None if person_id in _FORMULA_ERRORS else person_key(person_id, key)
+    fields["person_key"] = pa.array([pseudonyms[person_id] for person_id in fields["person_id"].to_pylist()], pa.string())
+    return pa.table({name: fields[name] for name in PROJECTION})
+
+
+def _text_table(data: bytes, ending: str, where: str) -> TextTable:
+    if not data:
+        raise BrokenFile("The file is empty.", where=where, found="no bytes", todo="Deliver it again, or leave it out.")
+    if ending == ".xlsx":
+        return read_workbook(data, where)
+    if ending == ".parquet":
+        return _parquet_table(data, where)
+    return read_text_table(lambda: io.BytesIO(data), ending, where)
+
+
+def _parquet_table(data: bytes, where: str) -> TextTable:
+    try:
+        table = pa.parquet.read_table(pa.BufferReader(data))
+        names = tuple(table.schema.names)
+        check_names(names, where)
+        text = pa.table([pyarrow.compute.cast(column, pa.string()) for column in table.columns], names=list(names))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
+        raise not_what_it_says(".parquet", where, found="no Parquet file with plain columns", expected="a whole Parquet file") from None
+    return TextTable(names, iter(text.to_batches()))
+
+
+def _check_columns(names: tuple[str, ...], source: FileSource, where: str) -> None:
+    """Refuse a file without a required column, or without one that the configuration names."""
+    fixed = {field for field, value in source.constants.items() if value is not None}
+    missing = [source.columns.get(field, field) for field in _REQUIRED if field not in fixed and source.columns.get(field, field) not in names]
+    if not any(field in fixed or source.columns.get(field, field) in names for field in _PAY):
+        missing.append(" or ".join(source.columns.get(field, field) for field in _PAY))
+    missing += [
+        name for field, name in source.columns.items() if field in FIELDS and field not in fixed and name not in names and name not in missing
+    ]
+    if missing:
+        raise BrokenFile(
+            "A people file lacks a column.",
+            where=where,
+            found=f"columns {names_text(names)}",
+            expected=", ".join(missing),
+            todo="Deliver the column, or name theirs under the source's `columns:`, or fix a value under `constants:`.",
+        )
+
+
+def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    text = pyarrow.compute.utf8_trim_whitespace(column)
+    return pyarrow.compute.if_else(pyarrow.compute.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _rows_without_empty_end(column: pa.ChunkedArray) -> int:
+    filled = pyarrow.compute.indices_nonzero(column.is_valid())
+    return int(filled[-1].as_py()) + 1 if len(filled) else 0

@@ -1,0 +1,35 @@
+-- One row per (row of a delivered invoice file). Maps invoice lines onto the billing_line feed.
+-- A prepaid invoice is billed when it is invoiced and effective as its credit is drawn, so its own lines have no effective cost.
+SELECT
+    i.row_number,
+    i.unreadable,
+    i.amount AS billed_cost,
+    CASE WHEN d.is_prepaid AND i.amount IS NOT NULL THEN CAST(0 AS DECIMAL(38, 12)) ELSE i.amount END AS effective_cost,
+    CAST(NULL AS DECIMAL(38, 12)) AS list_cost,
+    CAST(date_trunc('month', i."start") AS DATE) AS billing_period,
+    i."start" AS charge_start,
+    i."end" AS charge_end,
+    i.quantity AS consumed_quantity,
+    i.currency,
+    i.provider,
+    i.provider AS invoice_issuer,
+    CAST(NULL AS VARCHAR) AS billing_account,
+    CAST(NULL AS VARCHAR) AS sub_account,
+    CAST(NULL AS VARCHAR) AS service,
+    CAST(NULL AS VARCHAR) AS service_category,
+    CAST(NULL AS VARCHAR) AS region,
+    i.resource,
+    i.sku,
+    i.sku AS description,
+    CASE WHEN d.is_prepaid THEN 'Purchase' ELSE coalesce(i.charge_category, 'Usage') END AS charge_category,
+    CAST(NULL AS VARCHAR) AS charge_class,
+    CAST(NULL AS VARCHAR) AS charge_frequency,
+    CAST(NULL AS VARCHAR) AS commitment_id,
+    CAST(NULL AS VARCHAR) AS commitment_status,
+    i.invoice_id,
+    i.unit AS consumed_unit,
+    CAST(NULL AS VARCHAR) AS tags,
+    i.workload,
+    i.pool
+FROM landing.invoice AS i
+CROSS JOIN config.delivery AS d

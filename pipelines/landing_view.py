@@ -1,0 +1,180 @@
+"""The view `landing.<kind>`: a delivery's columnar files with every known column readable as its type.
+
+Here: how one physical value becomes text, DECIMAL(38,12), BIGINT or naive-UTC TIMESTAMP, exactly and without a copy of the file. What is
+not readable becomes null and sets a bit in `unreadable`, so that nothing turns into a silent null. Not here: the mapping to a feed
+(`dbt_like_sql/staging`) and what is valid (`models.contracts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from models.contracts.raw import RawColumn, RawShape
+from models.errors import BrokenFile
+
+# Spellings of "no value" met in real exports (sources.md: `NULL` in the anonymised FOCUS sample).
+NULL_SPELLINGS = ("", "NULL", "null", "None", "(null)", "\\N")
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+_NUMBERS = _INTEGERS | {"DOUBLE", "FLOAT"}
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def landing_view_sql(
+    shape: RawShape,
+    files: Sequence[Path],
+    physical: Mapping[str, str],
+    *,
+    where: str,
+    columns: Mapping[str, str],
+    constants: Mapping[str, str],
+    timezone: str,
+) -> str:
+    """The SELECT behind `landing.<kind>` over Parquet files of one delivery.
+
+    `physical` maps the files' column names to DuckDB types; `columns` (ours to theirs) and `constants` come from the source's
+    configuration. Raises BrokenFile where a required column is missing or has a type that can't hold what it should.
+    """
+    missing = [c for c in shape.columns if c.required and c.name not in constants and _found(c, physical, columns) is None]
+    if missing:
+        wanted = ", ".join(" or ".join((columns.get(c.name, c.name), *c.also)) for c in missing)
+        raise BrokenFile(
+            f"missing column{'s' if len(missing) > 1 else ''}: {wanted}",
+            where=where,
+            found="columns " + ", ".join(sorted(physical)),
+            expected=f"every required column of a {shape.kind} file",
+            todo="export the file again with these columns, or map them in the source's `columns:`",
+        )
+    selected, unreadable = ["file_row_number + 1 AS row_number"], []
+    for position, column in enumerate(shape.columns):
+        theirs = _found(column, physical, columns)
+        if column.name in constants:
+            raw, type_name = literal(constants[column.name]), "VARCHAR"
+        elif theirs is None:
+            selected.append(f"CAST(NULL AS {_SQL_TYPES[column.type]}) AS {quoted(column.name)}")
+            continue
+        else:
+            raw, type_name = quoted(theirs), physical[theirs]
+        read, can_fail = _reader(column, raw, type_name, timezone, where, theirs or column.name)
+        selected.append(f"{read} AS {quoted(column.name)}")
+        if can_fail:
+            present = _text(raw) if type_name == "VARCHAR" else raw
+            unreadable.append(f"CASE WHEN {present} IS NOT NULL AND {read} IS NULL THEN {1 << position} ELSE 0 END")
+    selected.append(f"CAST({' + '.join(unreadable) if unreadable else '0'} AS BIGINT) AS unreadable")
+    paths = ", ".join(literal(str(path)) for path in files)
+    return (
+        "SELECT "
+        + ",\n       ".join(selected)
+        + f"\nFROM read_parquet([{paths}], file_row_number = true, union_by_name = true, hive_partitioning = false)"
+    )
+
+
+def unreadable_columns(shape: RawShape, mask: int) -> list[str]:
+    """The names behind the bits of `unreadable`."""
+    return [column.name for position, column in enumerate(shape.columns) if mask >> position & 1]
+
+
+def physical_column(column: RawColumn, physical: Mapping[str, str], columns: Mapping[str, str]) -> str | None:
+    """The file's own name of a column, or None where the file lacks it."""
+    return _found(column, physical, columns)
+
+
+def _found(column: RawColumn, physical: Mapping[str, str], columns: Mapping[str, str]) -> str | None:
+    names = (columns[column.name],) if column.name in columns else (column.name, *column.also)
+    return next((name for name in names if name in physical), None)
+
+
+_SQL_TYPES = {
+    "text": "VARCHAR",
+    "json": "VARCHAR",
+    "money": "DECIMAL(38,12)",
+    "quantity": "DECIMAL(38,12)",
+    "count": "BIGINT",
+    "timestamp": "TIMESTAMP",
+    "date": "DATE",
+    "month": "DATE",
+}
+
+
+def _text(raw: str) -> str:
+    spellings = ", ".join(literal(spelling) for spelling in NULL_SPELLINGS)
+    return f"CASE WHEN {raw} IN ({spellings}) THEN NULL ELSE {raw} END"
+
+
+def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: str, theirs: str) -> tuple[str, bool]:
+    """The SQL that reads `raw` as the column's type, and whether it can fail on a value."""
+    if column.type in ("text", "json"):
+        if type_name == "VARCHAR":
+            return _text(raw), False
+        if type_name.startswith(("MAP", "STRUCT")) or type_name.endswith("[]") or type_name == "JSON":
+            return f"CAST(to_json({raw}) AS VARCHAR)", False
+        return f"CAST({raw} AS VARCHAR)", False
+    if column.type in ("money", "quantity"):
+        if type_name == "VARCHAR":
+            return _decimal_of_text(_text(raw)), True
+        if type_name == "DOUBLE":
+            # A direct cast is inexact from about 1,000 up: it is taken only where it reads back as the same DOUBLE.
+            direct = f"TRY_CAST({raw} AS DECIMAL(38,12))"
+            exact = _decimal_of_text(f"CAST({raw} AS VARCHAR)")
+            return f"CASE WHEN abs({raw}) < 2048 AND CAST({direct} AS DOUBLE) = {raw} THEN {direct} ELSE {exact} END", True
+        if type_name == "FLOAT":
+            return _decimal_of_text(f"CAST({raw} AS VARCHAR)"), True
+        if type_name.startswith("DECIMAL"):
+            scale = int(type_name.rstrip(")").split(",")[1])
+            return (f"CAST({raw} AS DECIMAL(38,12))" if scale <= 12 else f"CAST(round_even({raw}, 12) AS DECIMAL(38,12))"), False
+        if type_name in _INTEGERS:
+            return f"TRY_CAST({raw} AS DECIMAL(38,12))", type_name == "HUGEINT"
+    elif column.type == "count":
+        if type_name in _INTEGERS:
+            return f"TRY_CAST({raw} AS BIGINT)", type_name in ("HUGEINT", "UBIGINT")
+        if type_name == "VARCHAR" or type_name in _NUMBERS or type_name.startswith("DECIMAL"):
+            number = f"TRY_CAST({_text(raw) if type_name == 'VARCHAR' else raw} AS DECIMAL(38,12))"
+            return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({number} AS BIGINT) END", True
+    else:
+        stamp = _timestamp(raw, type_name, timezone, is_month=column.type == "month", is_day=column.type != "timestamp")
+        if stamp is not None:
+            read = stamp if column.type == "timestamp" else f"CAST({stamp} AS DATE)"
+            return (f"CAST(date_trunc('month', {read}) AS DATE)" if column.type == "month" else read), type_name == "VARCHAR"
+    raise BrokenFile(
+        f"wrong type: column {theirs} holds {type_name}",
+        where=where,
+        found=type_name,
+        expected={"money": "a number", "quantity": "a number", "count": "a whole number"}.get(column.type, f"a {column.type}"),
+        todo="export the file again with this column in its documented type, or map another column to it in the source's `columns:`",
+    )
+
+
+def _decimal_of_text(text: str) -> str:
+    """Read as written, rounded once, half-even, to 12 decimals (contract section 3, Exactness)."""
+    return f"coalesce(round_even(TRY_CAST({text} AS DECIMAL(38,24)), 12), TRY_CAST({text} AS DECIMAL(38,12)))"
+
+
+def _timestamp(raw: str, type_name: str, timezone: str, *, is_month: bool, is_day: bool) -> str | None:
+    zone = literal(timezone)
+    if type_name == "DATE":
+        return f"CAST({raw} AS TIMESTAMP)"
+    if type_name.startswith("TIMESTAMP WITH TIME ZONE") or type_name == "TIMESTAMPTZ":
+        return f"CAST({raw} AS TIMESTAMP)"  # the session's TimeZone is UTC
+    if type_name.startswith("TIMESTAMP"):
+        return f"CAST({raw} AS TIMESTAMP)" if timezone == "UTC" else f"timezone('UTC', timezone({zone}, CAST({raw} AS TIMESTAMP)))"
+    if type_name != "VARCHAR":
+        return None
+    text = _text(raw)
+    if is_month:
+        text = f"CASE WHEN length({text}) = 7 THEN {text} || '-01' ELSE {text} END"
+    naive = f"TRY_CAST({text} AS TIMESTAMP)"
+    if is_day:
+        return naive
+    # A cast to TIMESTAMP ignores an offset, so values that carry one other than Z go through TIMESTAMPTZ.
+    local = naive if timezone == "UTC" else f"CASE WHEN {text} LIKE '%Z' THEN {naive} ELSE timezone('UTC', timezone({zone}, {naive})) END"
+    offset = f"regexp_matches({text}, ':[0-9]{{2}}(:[0-9.]+)?[+-][0-9]{{2}}:?[0-9]{{2}}$')"
+    return f"CASE WHEN {offset} THEN CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP) ELSE {local} END"

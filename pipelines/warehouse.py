@@ -1,0 +1,91 @@
+"""The private warehouse: one DuckDB file in the state folder, opened by one writer at a time.
+
+Here: the lock, the connection and its settings, the ledger's tables. Not here: what is computed (`dbt_like_sql`) or published.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from models.errors import WriterBusy
+
+# Measured in design.md: too low a limit dies instead of spilling; two reader threads are what two cores take.
+MEMORY_LIMIT = os.environ.get("CROSSOVER_MEMORY_LIMIT", "1500MB")
+SCHEMAS = ("landing", "staging", "config", "reference", "ledger", "facts", "allocation", "marts", "checks")
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS ledger.delivery (
+    source_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, delivery VARCHAR NOT NULL, version INTEGER NOT NULL, fingerprint VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL, reduced_with VARCHAR NOT NULL, landed VARCHAR NOT NULL, columnar VARCHAR NOT NULL, bytes BIGINT NOT NULL,
+    row_count BIGINT NOT NULL, is_subdaily BOOLEAN NOT NULL, ingested_at TIMESTAMP NOT NULL, superseded_at TIMESTAMP,
+    PRIMARY KEY (source_id, delivery, version));
+CREATE TABLE IF NOT EXISTS ledger.delivery_period (
+    source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, version INTEGER NOT NULL, period DATE, currency VARCHAR, row_count BIGINT NOT NULL,
+    source_billed DECIMAL(38, 12), source_effective DECIMAL(38, 12));
+CREATE TABLE IF NOT EXISTS ledger.refusal (
+    source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, error VARCHAR NOT NULL, message VARCHAR NOT NULL, has_good_version BOOLEAN NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger.quarantine (
+    source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, row_number BIGINT NOT NULL, contract VARCHAR NOT NULL, reasons VARCHAR NOT NULL,
+    period DATE, currency VARCHAR, source_billed_cost DECIMAL(38, 12), source_effective_cost DECIMAL(38, 12),
+    billed_cost DECIMAL(38, 12), effective_cost DECIMAL(38, 12));
+CREATE TABLE IF NOT EXISTS ledger.finding (
+    source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, check_name VARCHAR NOT NULL, severity VARCHAR NOT NULL,
+    row_count BIGINT NOT NULL, amount DECIMAL(38, 12), message VARCHAR NOT NULL);
+"""
+
+
+@contextmanager
+def writer_lock(state: Path) -> Iterator[None]:
+    """The one writer: command line and daemon can't meet. Raises WriterBusy at once where another run holds the lock."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(state / "writer.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise WriterBusy(
+            "another run is writing", where=str(state / "writer.lock"), todo="wait for it to end (`crossover ui` shows it), then run again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def warehouse(state: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-write connection to `state/warehouse.duckdb`, made where it is missing, with every schema and the ledger's tables."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state.chmod(0o700)
+    spill = state / "spill"
+    spill.mkdir(exist_ok=True, mode=0o700)
+    old = os.umask(0o077)
+    try:
+        con = connect(state / "warehouse.duckdb", spill)
+    finally:
+        os.umask(old)
+    try:
+        for schema in SCHEMAS:
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        con.execute(_LEDGER)
+        yield con
+    finally:
+        con.close()
+
+
+def connect(file: Path | None = None, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the house's settings: UTC, two threads, a memory limit and a place to spill, no downloads."""
+    con = duckdb.connect(str(file) if file else ":memory:")
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET threads = 2")
+    con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    con.execute("SET preserve_insertion_order = false")
+    con.execute("SET autoinstall_known_extensions = false")
+    con.execute(f"SET temp_directory = '{spill or tempfile.gettempdir()}'")
+    return con
