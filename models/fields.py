@@ -103,7 +103,7 @@ class History(tuple[Dated[T], ...], Generic[T]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         (value_type,) = get_args(source)
-        entries = handler.generate_schema(tuple[Dated[value_type], ...])  # type: ignore[valid-type]
+        entries = core_schema.tuple_variable_schema(handler.generate_schema(Dated.__class_getitem__(value_type)))
         ordered = core_schema.no_info_after_validator_function(cls._in_order, entries)
         return core_schema.no_info_before_validator_function(cls._as_entries, ordered)
 

@@ -93,7 +93,10 @@ def _read_yaml(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name} line {mark.line + 1}" if mark else name
-        raise ConfigError("This is not valid YAML.", where=where, found=error.problem or error.context, todo=_hint(error.problem)) from None
+        line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
+        raise ConfigError(
+            "This is not valid YAML.", where=where, found=error.problem or error.context, todo=_hint(error.problem or "", line)
+        ) from None
     except yaml.reader.ReaderError as error:
         raise ConfigError("This is not valid YAML.", where=name, found=f"a character that YAML does not allow: U+{error.character:04X}") from None
     if root is None:
@@ -102,10 +105,12 @@ def _read_yaml(text: str, name: str) -> Document:
     return Document(name, builder.build(root, ()), builder.lines)
 
 
-def _hint(problem: str | None) -> str | None:
-    if problem and "\\t" in problem:
+def _hint(problem: str, line: str) -> str | None:
+    if "\\t" in problem:
         return "Indent with spaces: YAML does not allow tabs."
-    if problem and "could not find expected ':'" in problem:
+    if "${" in line:
+        return "Within { } put quotes around a variable: '${NAME}'."
+    if "could not find expected ':'" in problem:
         return "Look at this line and the one before it: a colon or a quote is missing."
     return None
 

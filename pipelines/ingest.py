@@ -32,6 +32,7 @@ from pipelines import sql_models
 from pipelines.fx import monthly_rates, write_monthly_rates
 from pipelines.landing_view import landing_view_sql, physical_column, unreadable_columns
 from pipelines.matching import hourly_keys
+from pipelines.warehouse import one
 
 BATCH_ROWS = 500_000
 # More refused rows than this in one delivery are no bad rows but a broken file.
@@ -99,7 +100,7 @@ def sync_source(con: duckdb.DuckDBPyConnection, company: Company, source: Source
     for number, offered in enumerate(listing.offered, 1):
         try:
             rows = _sync_file(con, company, source, offered, only_period)
-        except BrokenFile as error:
+        except (BrokenFile, SourceUnreachable) as error:
             _refuse(con, source, offered.name, error, result)
             continue
         if rows is not None:
@@ -143,7 +144,8 @@ def _sync_file(con: duckdb.DuckDBPyConnection, company: Company, source: Source,
         columnar = Path(current["columnar"])
         if not forced and settings == current["reduced_with"] and columnar.exists():
             return None
-        if columnar.exists() and Path(current["landed"]).exists():
+        # people files land mapped already, so another mapping lands them again
+        if columnar.exists() and Path(current["landed"]).exists() and source.kind != "people":
             landed = LandedFile(offered.name, current["sha256"], current["bytes"], current["row_count"], Path(current["landed"]), columnar, ())
             return _ingest(con, company, source, shape, offered, landed, current)
     key = people_key(company.paths.state, _environ()) if source.kind == "people" else None
@@ -242,7 +244,7 @@ def _reduce(
     con.unregister("new_keys")
     con.execute("DELETE FROM config.hourly_key")
     if is_subdaily and company.pools:
-        hourly_keys(con, keys)
+        hourly_keys(con)
     for name in feed.facts[1:]:
         con.execute(f"INSERT INTO {name} {sql_models.models()[name].text}")
     _record_totals(con, feed, source.id, delivery, version)
@@ -351,7 +353,7 @@ def _assert_unique_hashes(con: duckdb.DuckDBPyConnection, feed: Feed, keys: pl.D
         raise CrossoverError(f"two different keys of {feed.name} have one hash", todo="report this: the hash must be widened")
     con.register("new_keys", keys)
     same = " AND ".join(f"n.{c} IS NOT DISTINCT FROM k.{c}" for c in keys.columns)
-    row = con.execute(f"SELECT count(*) FROM new_keys n JOIN {feed.facts[0]} k USING (key_id) WHERE NOT ({same})").fetchone()
+    row = one(con, f"SELECT count(*) FROM new_keys n JOIN {feed.facts[0]} k USING (key_id) WHERE NOT ({same})")
     con.unregister("new_keys")
     if row and row[0]:
         raise CrossoverError(f"a key of {feed.name} has the hash of another one", todo="report this: the hash must be widened")
@@ -374,7 +376,7 @@ def _convert(con: duckdb.DuckDBPyConnection, company: Company, staged: str) -> N
 
 
 def _check_refused_count(con: duckdb.DuckDBPyConnection, where: str) -> None:
-    row = con.execute("SELECT count(*), count(DISTINCT row_number) FROM staging.refused").fetchone()
+    row = one(con, "SELECT count(*), count(DISTINCT row_number) FROM staging.refused")
     if row is None or row[0] != row[1]:
         raise CrossoverError("a row was refused twice", where=where)
 
@@ -406,7 +408,7 @@ def _record_quarantine(con: duckdb.DuckDBPyConnection, company: Company, feed: F
         f"FROM staging.{feed.name} s JOIN staging.refused r USING (row_number){joined}",
         [source_id, delivery, f"{shape.kind}/{feed.name}"],
     )
-    row = con.execute("SELECT (SELECT count(*) FROM staging.refused), count(*) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source_id, delivery]).fetchone()
+    row = one(con, "SELECT (SELECT count(*) FROM staging.refused), count(*) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source_id, delivery])
     if row is None or row[0] != row[1]:
         raise CrossoverError("not every refused row reached quarantine", where=f"source {source_id}, file {delivery}", found=str(row))
 
@@ -418,9 +420,8 @@ def _record_findings(
         if rows:
             _finding(con, source.id, delivery, name, severity, rows, amount, message)
 
-    row = con.execute(
-        "SELECT count(*), sum(billed_cost) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source.id, delivery]
-    ).fetchone()
+    row = one(con, "SELECT count(*), sum(billed_cost) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source.id, delivery]
+    )
     if row:
         record("rows_refused", "warning", row[0], f"{row[0]} rows of {delivery} are in quarantine: see table quarantine for each one's reasons", row[1])
     if feed is BILLING_LINE:
@@ -429,17 +430,16 @@ def _record_findings(
         tags = keys.filter(pl.col("tags").is_not_null())["tags"].unique()
         broken = [text for text in tags.to_list() if not _is_json_object(text)]
         record("tags_not_json", "warning", len(broken), "tags that are no JSON object match no tag condition")
-        negative = con.execute(
-            "SELECT CAST(coalesce(sum(f.row_count), 0) AS BIGINT), sum(f.billed_cost) FROM facts.billing_line f JOIN facts.billing_key k USING (key_id) "
+        negative = one(con, "SELECT CAST(coalesce(sum(f.row_count), 0) AS BIGINT), sum(f.billed_cost) FROM facts.billing_line f JOIN facts.billing_key k USING (key_id) "
             "WHERE f.source_id = ? AND f.delivery = ? AND k.charge_category = 'Usage' AND k.charge_class IS NULL AND f.billed_cost < 0",
             [source.id, delivery],
-        ).fetchone()
+        )
         if negative:
             record("negative_usage", "info", negative[0], "usage below zero that is not marked as a correction", negative[1])
         unnamed = keys.filter(pl.col("service").is_null() & pl.col("sku").is_null()).height if shape.kind == "focus" else 0
         record("service_and_sku_missing", "info", unnamed, "lines that name neither service nor SKU can only be matched by account, resource or tag")
     else:
-        tier = con.execute("SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM facts.usage_hourly WHERE source_id = ? AND delivery = ? AND is_tier_unknown", [source.id, delivery]).fetchone()
+        tier = one(con, "SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM facts.usage_hourly WHERE source_id = ? AND delivery = ? AND is_tier_unknown", [source.id, delivery])
         if tier:
             record("tier_unknown", "warning", tier[0], "sums of a model whose price depends on a request's context are priced at the base price")
 
@@ -515,7 +515,7 @@ def _ensure_table(con: duckdb.DuckDBPyConnection, name: str, text: str) -> None:
     """Make a fact table from its SELECT; one whose columns changed with the product is dropped (its deliveries are all reduced again)."""
     wanted = [(str(c[0]), str(c[1])) for c in con.execute(f"DESCRIBE SELECT * FROM ({text})").fetchall()]
     schema, _, table = name.partition(".")
-    exists = con.execute("SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?", [schema, table]).fetchone()
+    exists = one(con, "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?", [schema, table])
     if exists and exists[0] and sql_models.table_columns(con, name) != wanted:
         con.execute(f"DROP TABLE {name}")
         exists = None
@@ -582,9 +582,8 @@ def _prune(con: duckdb.DuckDBPyConnection, company: Company, source: Source) -> 
 def _current(con: duckdb.DuckDBPyConnection, source_id: str, delivery: str) -> dict[str, object] | None:
     """The newest version of a delivery, current or withdrawn (a file that comes back goes on counting versions)."""
     names = ("version", "fingerprint", "sha256", "reduced_with", "landed", "columnar", "bytes", "row_count", "is_subdaily", "superseded_at")
-    row = con.execute(
-        f"SELECT {', '.join(names)} FROM ledger.delivery WHERE source_id = ? AND delivery = ? ORDER BY version DESC LIMIT 1", [source_id, delivery]
-    ).fetchone()
+    row = one(con, f"SELECT {', '.join(names)} FROM ledger.delivery WHERE source_id = ? AND delivery = ? ORDER BY version DESC LIMIT 1", [source_id, delivery]
+    )
     if row is None:
         return None
     found = dict(zip(names, row, strict=True))
@@ -662,9 +661,8 @@ def _contract_columns(contract: type[pa.DataFrameModel]) -> list[str]:
 
 
 def _refuse(con: duckdb.DuckDBPyConnection, source: Source, delivery: str, error: CrossoverError, result: SourceSync) -> None:
-    row = con.execute(
-        "SELECT count(*) FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL AND (delivery = ? OR ? = '*')", [source.id, delivery, delivery]
-    ).fetchone()
+    row = one(con, "SELECT count(*) FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL AND (delivery = ? OR ? = '*')", [source.id, delivery, delivery]
+    )
     has_good = bool(row and row[0])
     con.execute("INSERT INTO ledger.refusal VALUES (?, ?, ?, ?, ?)", [source.id, delivery, type(error).__name__, error.one_line, has_good])
     result.refused = (*result.refused, error.one_line)

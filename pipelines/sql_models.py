@@ -66,8 +66,8 @@ def stage(*names: str) -> list[SqlModel]:
 def build(con: duckdb.DuckDBPyConnection, model: SqlModel) -> int:
     """Materialise one model as a table, from the file's own text. Returns its row count."""
     con.execute(f"CREATE OR REPLACE TABLE {model.name} AS {model.text}")
-    row = con.execute(f"SELECT count(*) FROM {model.name}").fetchone()
-    return int(row[0]) if row else 0
+    row = con.execute(f"SELECT count(*) FROM {model.name}").fetchall()
+    return int(row[0][0])
 
 
 def table_columns(con: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:

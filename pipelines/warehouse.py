@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -89,3 +90,9 @@ def connect(file: Path | None = None, spill: Path | None = None) -> duckdb.DuckD
     con.execute("SET autoinstall_known_extensions = false")
     con.execute(f"SET temp_directory = '{spill or tempfile.gettempdir()}'")
     return con
+
+
+def one(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
+    """The first row of a small result, or None. Fetches all of it: an unfinished result blocks the connection (duckdb 2)."""
+    rows = con.execute(sql, list(parameters)).fetchall()
+    return rows[0] if rows else None

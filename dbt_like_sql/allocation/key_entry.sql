@@ -2,7 +2,7 @@
 WITH hit AS (
     SELECT DISTINCT v.feed, v.key_id, c.entry_id, c.condition_number, c.is_negated
     FROM allocation.key_value AS v
-    INNER JOIN config.match_condition AS c ON v.field = c.field AND v.value LIKE c.pattern ESCAPE '\'
+    INNER JOIN config.match_condition AS c ON v.field = c.field AND v.value GLOB c.pattern
 ),
 
 score AS (

@@ -79,6 +79,7 @@ SELECT
     0, d.effective_cost, 0, d.effective_cost, d.effective_cost
 FROM facts.people_day AS d
 CROSS JOIN config.parameters AS p
+WHERE NOT d.is_refused
 UNION ALL
 SELECT
     'hardware',

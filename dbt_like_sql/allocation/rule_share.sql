@@ -1,4 +1,4 @@
--- One row per (rule, month, workload). A rule's split of a month, by that month's basis before rules; shares add up to 1, and a month without any
+-- One row per (rule, month, workload). A rule's split of a month, by that month's basis before rules split bills; shares add up to 1, and a month without any
 -- basis leaves the whole to unattributed.
 WITH usage_month AS (
     SELECT
@@ -8,18 +8,18 @@ WITH usage_month AS (
         sum(u.replica_seconds) AS work,
         sum(u.replica_seconds * coalesce(p.gpus_per_replica, 1)) AS gpu_work,
         sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0)) + u.cache_read_tokens + u.cache_write_tokens + u.output_tokens) AS tokens
-    FROM allocation.usage_matched AS u
+    FROM allocation.usage AS u
     LEFT JOIN config.pool AS p ON u.pool_id = p.pool_id
-    WHERE u.workload_id IS NOT NULL
+    WHERE u.workload_id <> 'unattributed'
     GROUP BY u.month, u.workload_id, u.side
 ),
 
 cost_month AS (
-    SELECT CAST(date_trunc('month', c.usage_date) AS DATE) AS month, c.workload_id, g.side, sum(c.effective_cost) AS cost
+    SELECT c.month, c.workload_id, g.side, sum(c.effective_cost) AS cost
     FROM allocation.cost_before_rules AS c
     INNER JOIN reference.cost_category AS g ON c.cost_category = g.cost_category
     WHERE c.workload_id <> 'unattributed'
-    GROUP BY CAST(date_trunc('month', c.usage_date) AS DATE), c.workload_id, g.side
+    GROUP BY c.month, c.workload_id, g.side
 ),
 
 -- who has rows on which side in which month
@@ -56,7 +56,8 @@ total AS (
 
 -- every month in which something may have to be split
 month AS (
-    SELECT DISTINCT CAST(date_trunc('month', k.usage_date) AS DATE) AS month FROM allocation.key_match AS k WHERE k.rule_id IS NOT NULL
+    SELECT DISTINCT CAST(date_trunc('month', k.usage_date) AS DATE) AS month FROM allocation.key_match AS k
+    WHERE k.feed = 'billing' AND k.rule_id IS NOT NULL
 )
 
 SELECT

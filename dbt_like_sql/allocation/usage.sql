@@ -6,7 +6,7 @@ WITH shared AS (
         r.share,
         row_number() OVER (PARTITION BY u.usage_id ORDER BY r.share DESC, r.workload_id) = 1 AS takes_remainder
     FROM allocation.usage_matched AS u
-    INNER JOIN allocation.rule_share AS r ON u.rule_id = r.rule_id AND u.month = r.month
+    INNER JOIN allocation.usage_rule_share AS r ON u.rule_id = r.rule_id AND u.month = r.month
 ),
 
 part AS (

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
 
+from models.config import Company, Workload
 from models.economics.crossover import ApiSide
 from models.economics.demand import API, Demand
 from models.economics.finance import people_monthly
 from models.economics.ledger import Ledger, Paid, PricedOffer
-
-if TYPE_CHECKING:
-    from models.config import Company, Workload
 
 API_CATEGORIES = ("api_usage", "api_operations", "integration", "sovereignty_compliance")
 

@@ -10,19 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from models.config import Company, Workload
 from models.economics.crossover import ApiSide, Factors
 from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST
 from models.economics.finance import dead_band_monthly, net_present_value, payback_months, payback_months_discounted
 from models.economics.ledger import PricedOffer
 from models.economics.months import Month, Side, total_cost
 from models.economics.uncertainty import Odds, odds
-
-if TYPE_CHECKING:
-    from models.config import Company, Workload
 
 Alternative = Literal["api", "self_host", "split", "switch_api_model"]
 

@@ -5,18 +5,16 @@ Here: rows and their schemas. Not here: the figures (months, crossover, uncertai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from models.config import Company
 from models.economics.crossover import Factors
 from models.economics.demand import DemandBook, UsageHistory
 from models.economics.months import Month, break_even, cost_ratio, status
 from models.economics.periods import month_end
 from models.economics.uncertainty import odds
-
-if TYPE_CHECKING:
-    from models.config import Company
 
 CROSSOVER_MONTHLY = {
     "month": pl.Date,

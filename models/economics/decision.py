@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from models.config import Company
 from models.economics.crossover_tables import cost_components, crossover_monthly, table
 from models.economics.months import MonthBook
 from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, reviews
 from models.economics.red_flags import red_flags
 from models.economics.uncertainty import Spread, draw_factors
-
-if TYPE_CHECKING:
-    from models.config import Company
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ Here: plain sentences over a decided case. Not here: any decision.
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from models.config import Company, Workload
 from models.economics.comparison import Comparison
 from models.economics.demand import COMPLETE_MONTHS, MIN_WEEKDAY_COVERAGE
 from models.economics.months import Month, break_even
 from models.economics.placement import MIN_LIFE_MONTHS, Case, Placement
-
-if TYPE_CHECKING:
-    from models.config import Company, Workload
 
 DECLARED_RATIO = 2.0
 """Declared volume beyond this multiple of the measured one is pointed out (economics 2.14)."""

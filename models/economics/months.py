@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.config import Company, Workload
 from models.economics.api_side import ApiMonth, ApiPricer, Components, todays_tokens_per_task
 from models.economics.capacity import Floats
 from models.economics.crossover import ApiSide, Factors, SelfHostedSide, break_even_price_per_million, robust_break_even
@@ -23,7 +24,6 @@ from models.economics.periods import month_end
 from models.economics.self_hosted_side import SelfHostedMonth, SelfHostedPricer
 
 if TYPE_CHECKING:
-    from models.config import Company, Workload
     from models.economics.decision import DecisionInputs
 
 HYBRID = "hybrid"

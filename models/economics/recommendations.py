@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from models.config import Company, Workload
 from models.economics.comparison import Comparer, Comparison
 from models.economics.crossover import Factors
 from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST, UsageHistory
@@ -20,9 +21,6 @@ from models.economics.explanation import flips_if, question_rows
 from models.economics.months import Month, MonthBook
 from models.economics.periods import Quarter, add_months, fiscal_quarter, fiscal_quarters
 from models.economics.placement import Answers, Case, Placement, Thresholds, place
-
-if TYPE_CHECKING:
-    from models.config import Company, Workload
 
 RECOMMENDATIONS = {
     "quarter": pl.String,

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
+from models.config import Company, Workload
 from models.economics.comparison import Comparison
 from models.economics.crossover_tables import table
 from models.economics.demand import SELF_HOST
 from models.economics.ledger import Ledger
 from models.economics.months import Month
 from models.economics.periods import fiscal_year_start
-
-if TYPE_CHECKING:
-    from models.config import Company, Workload
 
 RED_FLAGS = {
     "month": pl.Date,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
+from models.config import Company, SelfHostCandidate, Workload
 from models.economics.api_side import Components
 from models.economics.capacity import (
     Floats,
@@ -27,9 +27,6 @@ from models.economics.crossover import Counterfactual, Provisioned, SelfHostedSi
 from models.economics.demand import SELF_HOST, Demand, PoolHours
 from models.economics.finance import people_monthly
 from models.economics.ledger import Ledger, PoolMonth
-
-if TYPE_CHECKING:
-    from models.config import Company, SelfHostCandidate, Workload
 
 GPU_CATEGORIES = ("gpu_compute", "gpu_idle", "commitment_unused")
 SELF_HOST_CATEGORIES = (

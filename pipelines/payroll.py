@@ -1,0 +1,202 @@
+"""People: from the private landed projection to standard cost per day, in memory.
+
+Persons and salaries are read from `state/landing/<source>/` (mode 0600) into memory and never enter the warehouse: it gets the cost of
+FTE at standard rates (contract section 4). Not here: pseudonymisation (`connectors.people`), rates and groups (`models.economics.people`),
+sharing platform and pool people (`dbt_like_sql/allocation`).
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from models.config import Company
+from models.contracts import feeds
+from models.contracts.raw import PEOPLE
+from models.economics.people import OWN_RATE, daily_fte, over_allocated, overlaps, standard_rates
+from pipelines import sql_models
+from pipelines.fx import RATE_STEP, monthly_rates
+from pipelines.landing_view import landing_view_sql, unreadable_columns
+from pipelines.warehouse import connect, one
+
+_DAY = (
+    "source_id VARCHAR, usage_date DATE, target_kind VARCHAR, target_id VARCHAR, activity VARCHAR, role_group VARCHAR, annual_rate DECIMAL(38, 12), "
+    "allocation_pct DECIMAL(38, 12), effective_cost DECIMAL(38, 12), is_refused BOOLEAN"
+)
+_RATE = "role VARCHAR, role_group VARCHAR, annual_rate DECIMAL(38, 12), valid_from DATE, valid_to DATE, source VARCHAR"
+
+
+def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -> None:
+    """Replace `facts.people_day`, `facts.people_rate` and the people's part of quarantine and findings, from all landed people files.
+
+    Raises ConfigError where too few people would stand behind a published rate. No key, name or salary leaves this function.
+    """
+    rows = _staged(con, company)
+    con.execute(f"CREATE OR REPLACE TABLE facts.people_day ({_DAY})")
+    con.execute(f"CREATE OR REPLACE TABLE facts.people_rate ({_RATE})")
+    people_sources = [source.id for source in company.sources if source.kind == "people"]
+    con.execute("DELETE FROM ledger.quarantine WHERE list_contains(?, source_id)", [people_sources])
+    con.execute("DELETE FROM ledger.finding WHERE list_contains(?, source_id) AND delivery <> '*'", [people_sources])
+    if rows.is_empty():
+        return
+    rows, refusals = _refusals(con, company, rows, as_of)
+    refused = refusals["row_number"].unique()
+    accepted = rows.filter(~pl.col("row_number").is_in(refused.implode()))
+    rates = standard_rates(
+        accepted.select(_ECONOMICS),
+        until=as_of,
+        min_people=company.privacy.min_people,
+        fiscal_year_starts=company.fiscal_year_starts,
+        configured_rates=company.assumptions.people_rates,
+    )
+    for source_id in rows["source_id"].unique().sort():
+        _book(con, source_id, accepted.filter(pl.col("source_id") == source_id), rates, as_of, is_refused=False)
+    _quarantine(con, rows, refusals, rates, as_of)
+    published = rates.filter(pl.col("role_group") != OWN_RATE).with_columns(source=pl.lit("standard rate of the role group"))
+    con.register("rates", published)
+    con.execute("INSERT INTO facts.people_rate SELECT * FROM rates")
+    con.unregister("rates")
+
+
+_ECONOMICS = ["row_number", "person_key", "role", "target", "activity", "start", "end", "allocation_pct", "annual_loaded"]
+
+
+def _staged(con: duckdb.DuckDBPyConnection, company: Company) -> pl.DataFrame:
+    """Every row of every current people file, through the same view and staging SQL as other sources, in a database of memory only."""
+    frames = []
+    kinds = {source.id for source in company.sources if source.kind == "people"}
+    deliveries = con.execute("SELECT source_id, delivery, columnar FROM ledger.delivery WHERE superseded_at IS NULL AND kind = 'people' ORDER BY 1, 2").fetchall()
+    with connect() as memory:
+        memory.execute("CREATE SCHEMA landing")
+        memory.execute("CREATE SCHEMA staging")
+        memory.execute("SET temp_directory = ''")  # nothing of people may spill to disk
+        for source_id, delivery, columnar in deliveries:
+            if source_id not in kinds:
+                continue
+            where = f"source {source_id}, file {delivery}"
+            physical = {str(c[0]): str(c[1]) for c in memory.execute("DESCRIBE SELECT * FROM read_parquet(?)", [columnar]).fetchall()}
+            view = landing_view_sql(PEOPLE, [Path(columnar)], physical, where=where, columns={}, constants={}, timezone="UTC")
+            memory.execute(f"CREATE OR REPLACE VIEW landing.people AS {view}")
+            memory.execute(f"CREATE OR REPLACE VIEW staging.people AS {sql_models.models()['staging.people'].text}")
+            frame = memory.sql("SELECT * FROM staging.people ORDER BY row_number").pl()
+            frames.append(frame.with_columns(source_id=pl.lit(source_id), delivery=pl.lit(delivery)))
+    if not frames:
+        return pl.DataFrame()
+    # one number per row over all files, so that overlaps are seen across files
+    return pl.concat(frames).rename({"row_number": "file_row_number"}).with_row_index("row_number", 1).cast({"row_number": pl.Int64})
+
+
+def _refusals(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame, as_of: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows with targets resolved and salaries loaded, in monthly pieces at each month's rate; and what is refused, with reasons."""
+    names = {name: workload.id for workload in company.workloads for name in (workload.id, *workload.aliases)}
+    pools = {pool.id for pool in company.pools}
+    contract = feeds.PeopleAllocations
+    checked = rows.select([name for name in contract.to_schema().columns])
+    found = [feeds.violations(contract, checked, "row_number")]
+    unreadable = rows.filter(pl.col("unreadable") != 0)
+    found.append(_reasons(unreadable["row_number"].to_list(), [f"{' and '.join(unreadable_columns(PEOPLE, m))} can't be read" for m in unreadable["unreadable"]]))
+    dangling = [
+        (row["row_number"], f"target {row['target_kind']}:{row['target_id']} is not configured")
+        for row in rows.select("row_number", "target_kind", "target_id").iter_rows(named=True)
+        if (row["target_kind"] == "workload" and row["target_id"] not in names) or (row["target_kind"] == "pool" and row["target_id"] not in pools)
+    ]
+    found.append(_reasons([n for n, _ in dangling], [reason for _, reason in dangling]))
+    resolved = pl.col("target_id").replace(names)
+    rows = rows.with_columns(
+        target_id=pl.when(pl.col("target_kind") == "workload").then(resolved).otherwise("target_id"), start=pl.col("start_date"), end=pl.col("end_date")
+    ).with_columns(target=pl.concat_str(["target_kind", "target_id"], separator=":", ignore_nulls=True))
+    rows, unconverted = _loaded(con, company, rows, as_of)
+    found.append(_reasons([n for n, _ in unconverted], [f"no exchange rate from {currency} to {company.currency}" for _, currency in unconverted]))
+    broken = pl.concat(found)["row_number"].unique()
+    whole = rows.filter(~pl.col("row_number").is_in(broken.implode())).unique("row_number").with_columns(start=pl.col("start_date"), end=pl.col("end_date"))
+    for numbers, reason in (
+        (overlaps(whole.select(_ECONOMICS)), "overlaps another row of the same person, target and activity"),
+        (over_allocated(whole.select(_ECONOMICS)), "the person's allocations add up to more than 100 %"),
+    ):
+        found.append(_reasons(numbers, [reason] * len(numbers)))
+    return rows, pl.concat(found).unique().sort("row_number", "reason")
+
+
+def _loaded(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame, as_of: date) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+    """Rows with `annual_loaded` in the reporting currency: as they are, or cut into months where a month's rate converts them."""
+    burden = 1 + company.assumptions.burden
+    pieces: list[dict[str, object]] = []
+    unconverted: list[tuple[int, str]] = []
+    for row in rows.iter_rows(named=True):
+        loaded = row["annual_loaded"] if row["annual_loaded"] is not None else row["annual_base"] * burden if row["annual_base"] is not None else None
+        start, end = row["start"], min(row["end"] or as_of, as_of)
+        if row["currency"] in (None, company.currency) or loaded is None or start is None or start > end:
+            pieces.append(row | {"annual_loaded": loaded})
+            continue
+        months = _months(start, end)
+        rates = {month: rate for _, month, rate in monthly_rates(con, company.currency, [(row["currency"], month) for month in months])}
+        if len(rates) < len(months):
+            unconverted.append((row["row_number"], row["currency"]))
+            pieces.append(row | {"annual_loaded": None})
+            continue
+        for month in months:
+            last = month.replace(day=monthrange(month.year, month.month)[1])
+            with localcontext() as context:
+                context.prec = 60
+                converted = (loaded * rates[month]).quantize(RATE_STEP, ROUND_HALF_EVEN)
+            pieces.append(row | {"annual_loaded": converted, "start": max(start, month), "end": min(end, last)})
+    return pl.DataFrame(pieces, schema=rows.schema, orient="row"), unconverted
+
+
+def _months(start: date, end: date) -> list[date]:
+    months, month = [], start.replace(day=1)
+    while month <= end:
+        months.append(month)
+        month = (month + timedelta(days=32)).replace(day=1)
+    return months
+
+
+def _book(con: duckdb.DuckDBPyConnection, source_id: str, rows: pl.DataFrame, rates: pl.DataFrame, as_of: date, *, is_refused: bool) -> Decimal:
+    """Add the daily cost of these rows; returns their sum."""
+    if rows.is_empty():
+        return Decimal(0)
+    daily = daily_fte(rows.select(_ECONOMICS), rates, as_of)
+    con.register("daily", daily)
+    # allocation x rate / 12 / days of the month, rounded once per day: people's cost is defined by these days
+    booked = con.execute(
+        "INSERT INTO facts.people_day SELECT ?, usage_date, split_part(target, ':', 1), nullif(split_part(target, ':', 2), ''), activity, role_group, "
+        "annual_rate, allocation_pct, CAST(round(CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200 / day(last_day(usage_date)), 12) "
+        "AS DECIMAL(38, 12)), ? FROM daily",
+        [source_id, is_refused],
+    )
+    del booked
+    row = one(con, "SELECT sum(CAST(round(CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200 / day(last_day(usage_date)), 12) AS DECIMAL(38, 12))) FROM daily"
+    )
+    con.unregister("daily")
+    return Decimal(row[0]) if row and row[0] is not None else Decimal(0)
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, refusals: pl.DataFrame, rates: pl.DataFrame, as_of: date) -> None:
+    """Refused rows with their reasons and what they would have cost at the standard rate; unknown where it can't be told."""
+    reasons = {row["row_number"]: row["reason"] for row in refusals.group_by("row_number").agg(pl.col("reason").sort().str.join("; ")).iter_rows(named=True)}
+    per_file: dict[tuple[str, str], int] = {}
+    for number, reason in sorted(reasons.items()):
+        pieces = rows.filter(pl.col("row_number") == number)
+        first = pieces.row(0, named=True)
+        known = pieces.drop_nulls(["person_key", "role", "start", "allocation_pct", "annual_loaded", "target", "activity"])
+        cost = _book(con, first["source_id"], known, rates, as_of, is_refused=True) if len(known) == len(pieces) else None
+        con.execute(
+            "INSERT INTO ledger.quarantine VALUES (?, ?, ?, 'people/people_allocation', ?, NULL, NULL, NULL, NULL, 0, ?)",
+            [first["source_id"], first["delivery"], first["file_row_number"], reason, cost],
+        )
+        key = (first["source_id"], first["delivery"])
+        per_file[key] = per_file.get(key, 0) + 1
+    for (source_id, delivery), count in sorted(per_file.items()):
+        con.execute(
+            "INSERT INTO ledger.finding VALUES (?, ?, 'rows_refused', 'warning', ?, NULL, ?)",
+            [source_id, delivery, count, f"{count} rows of {delivery} are in quarantine: see table quarantine for each one's reasons"],
+        )
+
+
+def _reasons(numbers: list[int], reasons: list[str]) -> pl.DataFrame:
+    return pl.DataFrame({"row_number": pl.Series(numbers, dtype=pl.Int64), "reason": pl.Series(reasons, dtype=pl.String)})
