@@ -87,3 +87,5 @@ SELECT
     h.usage_date, h.source_id, h.billing_period, h.currency, NULL, NULL, NULL, 'Usage', 'amortised', NULL, h.pool_id, 'prod', 'row', NULL,
     0, h.source_effective_cost, 0, h.effective_cost, h.effective_cost
 FROM allocation.owned_hardware_day AS h
+-- without an exchange rate it waits in quarantine
+WHERE h.effective_cost IS NOT NULL

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from models.config import Company
-from models.economics.decision import DecisionInputs, DecisionOutputs, decide
+from models.economics.decision import DecisionInputs
 
 ANSWERED = {
     "frontier_required": False,
@@ -181,11 +180,3 @@ def inputs(
 def row(table: pl.DataFrame, **keys: Any) -> dict[str, Any]:
     """The one row with these keys."""
     return table.row(by_predicate=pl.all_horizontal(pl.col(name) == value for name, value in keys.items()), named=True)
-
-
-@pytest.fixture(scope="session")
-def one_api_workload() -> DecisionOutputs:
-    """12 requests a second for 12 hours a day on gpt-4o, four months: the worked example of economics 2.1."""
-    first, last = date(2026, 6, 1), date(2026, 9, 30)
-    used = usage("chat", 43200, first, last)
-    return decide(inputs(company([workload("chat")]), last, [used], [priced(used, "openai", "gpt-4o", 2.5, 10, "incumbent")]))

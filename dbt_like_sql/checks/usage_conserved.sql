@@ -1,0 +1,20 @@
+-- Must return no rows: tokens and requests of the facts are those of usage_daily.
+WITH fact AS (
+    SELECT sum(CAST(u.requests AS DECIMAL(38, 0))) AS requests, sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0))) AS input_tokens,
+        sum(CAST(u.cache_read_tokens AS DECIMAL(38, 0))) AS read_tokens, sum(CAST(u.cache_write_tokens AS DECIMAL(38, 0))) AS write_tokens,
+        sum(CAST(u.output_tokens AS DECIMAL(38, 0))) AS output_tokens
+    FROM facts.usage_hourly AS u
+),
+
+mart AS (
+    SELECT sum(CAST(u.requests AS DECIMAL(38, 0))) AS requests, sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0))) AS input_tokens,
+        sum(CAST(u.cache_read_tokens AS DECIMAL(38, 0))) AS read_tokens, sum(CAST(u.cache_write_tokens AS DECIMAL(38, 0))) AS write_tokens,
+        sum(CAST(u.output_tokens AS DECIMAL(38, 0))) AS output_tokens
+    FROM marts.usage_daily AS u
+)
+
+SELECT f.requests, m.requests AS published_requests, f.output_tokens, m.output_tokens AS published_output_tokens
+FROM fact AS f
+CROSS JOIN mart AS m
+WHERE (f.requests, f.input_tokens, f.read_tokens, f.write_tokens, f.output_tokens)
+    IS DISTINCT FROM (m.requests, m.input_tokens, m.read_tokens, m.write_tokens, m.output_tokens)

@@ -1,0 +1,89 @@
+-- One row per (check, subject, message): what a reader of the numbers should know.
+WITH day_match AS (
+    SELECT m.feed, m.key_id, m.usage_date, m.is_ambiguous, m.names_unknown_workload, m.names_unknown_pool
+    FROM allocation.key_match AS m
+),
+
+bill_match AS (
+    SELECT l.source_id, sum(l.row_count) AS rows, sum(l.effective_cost) AS amount, m.is_ambiguous, m.names_unknown_workload, m.names_unknown_pool
+    FROM allocation.bill_line AS l
+    INNER JOIN day_match AS m ON m.feed = 'billing' AND l.key_id = m.key_id AND l.charge_date = m.usage_date
+    GROUP BY ALL
+),
+
+usage_match AS (
+    SELECT k.source_id, sum(u.row_count) AS rows, CAST(NULL AS DECIMAL(38, 12)) AS amount, m.is_ambiguous, m.names_unknown_workload, m.names_unknown_pool
+    FROM facts.usage_hourly AS u
+    INNER JOIN facts.usage_key AS k ON u.key_id = k.key_id
+    INNER JOIN day_match AS m ON m.feed = 'usage' AND u.key_id = m.key_id AND CAST(u.usage_hour AS DATE) = m.usage_date
+    GROUP BY ALL
+),
+
+matched AS (
+    SELECT * FROM bill_match UNION ALL SELECT * FROM usage_match
+),
+
+finding AS (
+    SELECT f.check_name, f.source_id AS subject, f.severity, f.row_count AS rows, f.amount, f.message FROM ledger.finding AS f
+    UNION ALL
+    SELECT
+        CASE WHEN r.delivery = '*' THEN 'source_unreachable' ELSE 'file_refused' END, r.source_id, 'error', 1, NULL,
+        r.message || CASE WHEN r.has_good_version THEN '; the last good version stays in use' ELSE '; there is no earlier version' END
+    FROM ledger.refusal AS r
+    UNION ALL
+    SELECT 'ambiguous_match', m.source_id, 'warning', sum(m.rows), sum(m.amount), 'rows match more than one pool or workload; the first in file order was taken'
+    FROM matched AS m WHERE m.is_ambiguous GROUP BY m.source_id
+    UNION ALL
+    SELECT 'unknown_workload', m.source_id, 'warning', sum(m.rows), sum(m.amount), 'rows name a workload that is neither an id nor an alias, and nothing else matches them'
+    FROM matched AS m WHERE m.names_unknown_workload GROUP BY m.source_id
+    UNION ALL
+    SELECT 'unknown_pool', m.source_id, 'warning', sum(m.rows), sum(m.amount), 'rows name a pool that is not configured'
+    FROM matched AS m WHERE m.names_unknown_pool GROUP BY m.source_id
+    UNION ALL
+    SELECT
+        'unclassified_lines', l.source_id, 'info', sum(l.row_count), sum(l.effective_cost),
+        'bill lines that no category rule knows are other_cloud: add an entry to assumptions.categories'
+    FROM allocation.bill_line AS l
+    INNER JOIN allocation.key_category AS c ON l.key_id = c.key_id
+    INNER JOIN allocation.key_match AS m ON m.feed = 'billing' AND l.key_id = m.key_id AND l.charge_date = m.usage_date
+    WHERE c.is_unclassified AND m.pool_id IS NULL AND m.rule_id IS NULL
+    GROUP BY l.source_id
+    UNION ALL
+    SELECT
+        'unknown_price', u.source_id, 'warning', count(*), NULL,
+        'no price for ' || coalesce(u.provider, '(no provider)') || ' ' || coalesce(u.model, '(no model)') || coalesce(' ' || u.service_tier, '')
+        || ': its cost is unknown, not zero; add it to assumptions.prices'
+    FROM allocation.usage_matched AS u
+    WHERE u.side = 'api' AND u.priced_cost IS NULL
+    GROUP BY u.source_id, u.provider, u.model, u.service_tier
+    UNION ALL
+    SELECT
+        'unexplained_bill', l.source_id, 'warning', sum(l.row_count), sum(l.effective_cost),
+        'lines of a bill that pays for usage, without any priced usage on their days: they stay with their own match'
+    FROM allocation.bill_line AS l
+    INNER JOIN allocation.billed_usage AS u ON l.line_id = u.line_id AND u.workload_id IS NULL
+    GROUP BY l.source_id
+    UNION ALL
+    SELECT
+        'work_above_capacity', h.pool_id, 'warning', count(*), NULL,
+        'hours in which the pool did more work than its profile allows: its throughput is set too low, or replicas are missing'
+    FROM allocation.pool_hour AS h
+    WHERE h.replica_seconds > h.replicas * 3600 AND h.replicas > 0
+    GROUP BY h.pool_id
+    UNION ALL
+    SELECT
+        'invoice_differs', i.issuer, 'warning', 1, i.difference,
+        'the bill of ' || strftime(i.period, '%Y-%m') || coalesce(' (invoice ' || i.invoice_id || ')', '') || ' is not what the ledger says'
+    FROM marts.invoice_reconciliation AS i
+    WHERE i.status IN ('differs', 'no_bill')
+    UNION ALL
+    SELECT
+        'no_exchange_rate', h.source_id, 'error', count(*), NULL, 'no exchange rate from ' || h.currency || ': these days of owned hardware have no cost'
+    FROM allocation.owned_hardware_day AS h
+    WHERE h.effective_cost IS NULL
+    GROUP BY h.source_id, h.currency
+)
+
+SELECT r.run_id, f.check_name, f.subject, f.severity, CAST(f.rows AS BIGINT) AS rows, f.amount, f.message
+FROM finding AS f
+CROSS JOIN config.run AS r
