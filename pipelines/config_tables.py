@@ -5,6 +5,7 @@ Not here: what a configuration may say (`models.config`) and what the tables are
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -96,6 +97,18 @@ def write_parameters(con: duckdb.DuckDBPyConnection, company: Company, as_of: da
         "CAST(? AS INTEGER) AS fiscal_year_starts",
         [as_of, company.currency, company.fiscal_year_starts],
     )
+
+
+def write_assumptions(con: duckdb.DuckDBPyConnection, company: Company) -> str:
+    """`config.assumption`, every parameter in force; returns the digest that names this set of assumptions."""
+    rows = [tuple(row) for row in company.assumptions.rows()]
+    _fill(
+        con,
+        "config.assumption",
+        "name VARCHAR, low DECIMAL(38, 12), base DECIMAL(38, 12), high DECIMAL(38, 12), unit VARCHAR, source VARCHAR, valid_from DATE, is_overridden BOOLEAN",
+        rows,
+    )
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
 
 
 def write_prices(con: duckdb.DuckDBPyConnection, company: Company) -> None:

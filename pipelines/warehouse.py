@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS ledger.quarantine (
 CREATE TABLE IF NOT EXISTS ledger.finding (
     source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, check_name VARCHAR NOT NULL, severity VARCHAR NOT NULL,
     row_count BIGINT NOT NULL, amount DECIMAL(38, 12), message VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger.run (
+    run_id VARCHAR PRIMARY KEY, started_at TIMESTAMP NOT NULL, finished_at TIMESTAMP, as_of DATE NOT NULL, product_version VARCHAR NOT NULL,
+    config_sha256 VARCHAR NOT NULL, prices_version VARCHAR NOT NULL, assumptions_version VARCHAR NOT NULL, status VARCHAR NOT NULL);
 """
 
 
@@ -66,18 +69,15 @@ def warehouse(state: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     state.chmod(0o700)
     spill = state / "spill"
     spill.mkdir(exist_ok=True, mode=0o700)
-    old = os.umask(0o077)
+    umask = os.umask(0o077)  # the file, its log and what spills are the owner's alone
     try:
-        con = connect(state / "warehouse.duckdb", spill)
+        with closing(connect(state / "warehouse.duckdb", spill)) as con:
+            for schema in SCHEMAS:
+                con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            con.execute(_LEDGER)
+            yield con
     finally:
-        os.umask(old)
-    try:
-        for schema in SCHEMAS:
-            con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        con.execute(_LEDGER)
-        yield con
-    finally:
-        con.close()
+        os.umask(umask)
 
 
 def connect(file: Path | None = None, spill: Path | None = None) -> duckdb.DuckDBPyConnection:

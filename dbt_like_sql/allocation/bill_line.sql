@@ -16,6 +16,7 @@ SELECT
     c.cost_category,
     coalesce(lower(k.commitment_status) = 'unused', false) AS is_unused_commitment,
     l.row_count,
+    l.first_row_number,
     l.consumed_quantity,
     l.source_billed_cost,
     l.source_effective_cost,

@@ -68,11 +68,12 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
     book = MonthBook(inputs)
     factors = draw_factors(inputs.seed, Spread(float(sigmas.volume), float(sigmas.throughput), float(sigmas.people)))
     reviewed = reviews(company, book, factors, inputs.as_of)
-    described = [
-        (review.workload_id, review.recent[-1].month, review.described)
+    # early in a quarter its last complete month is also the last quarter's: the later review speaks for it
+    described = {
+        (review.workload_id, review.recent[-1].month): review.described
         for review in reviewed
         if review.described and review.recent and review.placement.verdict.recommendation != "insufficient_data"
-    ]
+    }
     grain = ["quarter", "workload_id"]
     return DecisionOutputs(
         crossover_monthly=crossover_monthly(company, book.months, book.demand, factors),

@@ -172,6 +172,7 @@ def demand_book(
         usage_hourly.select("workload_id", "usage_hour", "side", pl.col("pool_id").cast(pl.String), *(pl.col(c).cast(pl.Float64) for c in _MEASURES))
         .with_columns(pl.col(_MEASURES).fill_null(0.0), day=pl.col("usage_hour").dt.date())
         .filter(pl.col("day") <= as_of)
+        .sort("workload_id", "usage_hour", "side", "pool_id", *_MEASURES)  # sums of floats follow the order of rows
         .with_columns(month=pl.col("day").dt.truncate("1mo"), tokens=pl.sum_horizontal(_TOKENS))
         .join(_rates_frame("workload_id", candidate_rates, "candidate"), on="workload_id", how="left")
         .join(_rates_frame("pool_id", pool_rates, "pool"), on="pool_id", how="left")

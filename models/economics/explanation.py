@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from models.config import Company, Workload
+from models.config import Company, ServiceLevel, Workload
 from models.economics.comparison import Comparison
 from models.economics.demand import COMPLETE_MONTHS, MIN_WEEKDAY_COVERAGE
 from models.economics.months import Month, break_even
@@ -127,19 +127,25 @@ def question_rows(workload: Workload, case: Case, decision: Placement, recent: l
         if question is None:
             rows.append({"question": name, "answer": None, "evidence": None, "owner": None, "outcome": "unanswered"})
             continue
-        outcome = "recorded" if name in ("fine_tuning_required", "sla") else "binds" if name in bound and _stands_against(case, name) else "passes"
+        outcome = (
+            "recorded"
+            if name in ("fine_tuning_required", "sla")
+            else "binds"
+            if name in bound and _stands_against(case, decision.binding_gate, name)
+            else "passes"
+        )
         rows.append({"question": name, "answer": _text(question.answer), "evidence": question.evidence, "owner": question.owner, "outcome": outcome})
     return rows
 
 
-def _stands_against(case: Case, question: str) -> bool:
-    """Whether the answer is one that can bind: in a conflict not every gating answer does."""
+def _stands_against(case: Case, gate: str, question: str) -> bool:
+    """Whether the answer is one that binds: in a conflict not every gating answer does."""
     answers = case.answers
     return {
         "frontier_required": answers.frontier_required is True,
         "data_must_stay": answers.data_must_stay is True,
         "engineering_capability": answers.engineering_capability is False,
-        "planned_life_months": case.on_api,
+        "planned_life_months": gate == "life" or (case.on_api and (answers.planned_life_months or 0) < MIN_LIFE_MONTHS),
     }.get(question, False)
 
 
@@ -169,5 +175,6 @@ def _text(answer: object) -> str:
         return "yes" if answer else "no"
     if isinstance(answer, int | float):
         return f"{answer:g}"
-    values = {name: value for name, value in dict(answer).items() if value is not None} if hasattr(answer, "__iter__") else {}
-    return ", ".join(f"{name} {value:g}" if isinstance(value, int | float) else f"{name} {value}" for name, value in values.items()) or str(answer)
+    if isinstance(answer, ServiceLevel):
+        return ", ".join(f"{name} {value:g}" for name, value in answer if value is not None)
+    return str(answer)

@@ -33,7 +33,7 @@ def payback_months_discounted(outlay: float, saving_monthly: float, discount_rat
     """n = -ln(1 - r_m M / S) / ln(1 + r_m); None where the saving never earns the outlay's interest (r_m M >= S)."""
     simple = payback_months(outlay, saving_monthly)
     rate = monthly_rate(discount_rate)
-    if simple is None or rate == 0:
+    if simple is None or rate * simple == 0:
         return simple
     if rate * simple >= 1:
         return None

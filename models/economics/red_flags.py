@@ -5,7 +5,7 @@ Here: the flags of economics section 3 (Ivchenko sec. 10.3) for which the data i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -42,13 +42,13 @@ def _flag(month: date, kind: str, subject: str, flag: str, value: float | None, 
     return {"month": month, "subject_kind": kind, "subject_id": subject, "flag": flag, "value": value, "threshold": threshold}
 
 
-def red_flags(company: Company, months: dict[str, list[Month]], ledger: Ledger, described: Iterable[tuple[str, date, Comparison]]) -> pl.DataFrame:
-    """One row per month, subject and flag. described: workload, last month and best alternative of each quarter's recommendation."""
+def red_flags(company: Company, months: dict[str, list[Month]], ledger: Ledger, described: Mapping[tuple[str, date], Comparison]) -> pl.DataFrame:
+    """One row per month, subject and flag. described: by workload and month, the best alternative beside a recommendation."""
     rows = list(_pool_flags(company, ledger))
     for workload in company.workloads:
         for month in months.get(workload.id, []):
             rows += _workload_flags(company, workload, month, ledger)
-    rows += [row for workload_id, month, comparison in described for row in _payback_flag(workload_id, month, comparison)]
+    rows += [row for (workload_id, month), comparison in described.items() for row in _payback_flag(workload_id, month, comparison)]
     return table(rows, RED_FLAGS, ["month", "subject_kind", "subject_id", "flag"])
 
 

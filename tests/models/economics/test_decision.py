@@ -122,7 +122,7 @@ def test_the_worked_example() -> None:
     assert moves["saving_monthly"] == pytest.approx(moves["current_cost_monthly"] - moves["alternative_cost_monthly"])
     assert moves["saving_monthly_p5"] < moves["saving_monthly_p50"] < moves["saving_monthly_p95"]
     assert (moves["alternative"], moves["self_host_share"], moves["effective_date"]) == ("self_host", 1, date(2026, 11, 1))
-    assert moves["flips_if"].startswith("Volume goes below 156,")
+    assert moves["flips_if"].startswith("Volume goes below 157,")
 
 
 def test_components_add_up_to_the_sides() -> None:
@@ -374,6 +374,13 @@ def test_a_long_payback_is_flagged() -> None:
     assert (flag["subject_id"], flag["month"], flag["threshold"]) == ("chat", SEPTEMBER, 24)
     assert flag["value"] == recommended(decided)["payback_months_discounted"]
     assert flag["value"] > 24
+
+
+def test_two_quarters_that_end_on_one_month_flag_it_once() -> None:
+    long = workload("chat", migration={"cost": 1_500_000, "months": 1})
+    decided = decide(on_api(configured=long, last=date(2026, 10, 10)))
+    assert recommended(decided)["reason"] == recommended(decided, quarter="2026-Q4")["reason"] == "dead_band"
+    assert decided.red_flags.filter(flag="long_payback", month=SEPTEMBER).height == 1
 
 
 def test_more_gpus_than_planned_are_flagged() -> None:

@@ -1,0 +1,163 @@
+"""The command line. Parses arguments, turns errors into words and exit codes; heavy imports happen inside the command that needs them.
+
+Exit codes: 0 done; 1 the run or a blocking check failed; 2 wrong configuration or usage; 3 published, but a source is stale or refused.
+Not here: what a command prints (`pipelines.report`, `pipelines.explain`) and what it does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.errors import ConfigError, CrossoverError
+
+EXIT_REFUSED = 3
+_DEBUG = "--debug"
+
+app = typer.Typer(
+    help="What each AI workload costs, how well its GPUs are used, and on which side it belongs: commercial API or self-hosted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[Path | None, typer.Option("--config", help="The configuration; default ./crossover.yaml, else $CROSSOVER_CONFIG.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for programs.")]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show tracebacks. Works before or after the command.")] = False,
+) -> None:
+    """Documented here, read in `main`."""
+
+
+@app.command()
+def run(
+    config: Config = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Decide with the data up to this day, inclusive; default: the newest day in the data."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read every source, attribute every cent, decide, publish: the whole daily job in this process."""
+    from pipelines.report import run_and_report
+
+    raise typer.Exit(run_and_report(_company(config), as_of.date() if as_of else None, as_json=as_json))
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Where the sample company is written.")] = Path("demo"),
+    as_json: Json = False,
+    write_only: Annotated[bool, typer.Option("--write-only", help="Write the files without running them.")] = False,
+) -> None:
+    """Write a sample company, a year of every kind of source, and run it."""
+    from models.config import load_company
+    from pipelines.sample_company import write_sample_company
+
+    config = directory / "crossover.yaml"
+    if not config.exists():
+        today = date.today()
+        last_month = date(today.year - (today.month == 1), (today.month - 2) % 12 + 1, 1)
+        write_sample_company(directory, last_month)
+        if not as_json:
+            typer.echo(f"Wrote a sample company to {directory}/ (its configuration: {config}).", err=True)
+    elif not as_json:
+        typer.echo(f"{config} is there already and is used as it is.", err=True)
+    if not write_only:
+        from pipelines.report import run_and_report
+
+        raise typer.Exit(run_and_report(load_company(config.resolve()), None, as_json=as_json))
+
+
+@app.command()
+def check(config: Config = None, as_json: Json = False) -> None:
+    """Validate the configuration and reach every source, without ingesting anything."""
+    from pipelines.report import check_sources
+
+    raise typer.Exit(check_sources(_company(config), as_json=as_json))
+
+
+@app.command()
+def status(config: Config = None, as_json: Json = False) -> None:
+    """Sources, periods, freshness, open problems, as of the published file."""
+    from pipelines.report import show_status
+
+    raise typer.Exit(show_status(_company(config), as_json=as_json))
+
+
+@app.command()
+def explain(
+    workload: Annotated[str, typer.Argument(help="A workload's id or one of its aliases.")],
+    quarter: Annotated[str | None, typer.Option("--quarter", help="A fiscal quarter such as 2026-Q3; default: the latest.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """One workload's recommendation as a person would explain it, down to source files and rows."""
+    from pipelines.explain import explain_workload
+
+    explain_workload(_company(config), workload, quarter, as_json=as_json)
+
+
+@app.command()
+def ui(
+    config: Config = None,
+    port: Annotated[int, typer.Option(help="Where the web UI listens, on this machine only.")] = 3000,
+) -> None:
+    """Dagster's web UI with its daemon, on the same configuration and storage."""
+    from pipelines.config_file import config_file
+    from pipelines.ui import serve
+
+    file = config_file(config)
+    raise typer.Exit(serve(_company(file), file, port))
+
+
+def main() -> None:
+    """The console script: errors become a message and an exit code, never a traceback unless --debug is given."""
+    arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
+    debug = _DEBUG in sys.argv[1:]
+    as_json = "--json" in arguments
+    try:
+        code: Any = app(arguments, prog_name="crossover", standalone_mode=False)
+    except CrossoverError as error:
+        _fail(error, debug, as_json, error.exit_code, str(error))
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the published file is the last complete one", err=True)
+        sys.exit(130)
+    except Exception as error:
+        from click import ClickException
+
+        if isinstance(error, ClickException):
+            error.show()
+            sys.exit(ConfigError.exit_code)
+        _fail(error, debug, as_json, 1, f"unexpected {type(error).__name__}: {error}\n  do:       run again with --debug and report what it prints")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: Exception, debug: bool, as_json: bool, code: int, text: str) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    if as_json:
+        parts = {name: getattr(error, name, None) for name in ("what", "where", "found", "expected", "todo")}
+        typer.echo(json.dumps({"status": "failed", "exit_code": code, "error": {"kind": type(error).__name__, **parts, "message": text}}))
+    typer.echo(f"error: {text}", err=True)
+    sys.exit(code)
+
+
+def _company(config: Path | None) -> Any:
+    from models.config import load_company
+    from pipelines.config_file import config_file
+
+    return load_company(config_file(config))

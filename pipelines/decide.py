@@ -1,0 +1,55 @@
+"""From the allocation's tables to the decision's: reads frames, calls `models.economics.decision`, writes tables of `marts`.
+
+Not here: any formula (`models.economics`), any allocation (`dbt_like_sql`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+import polars as pl
+
+from models.config import Company
+from models.economics.decision import DecisionInputs, decide
+
+# One seed for every run: the same inputs give the same odds.
+SEED = 20260101
+TABLES = ("crossover_monthly", "crossover_cost_components", "placement_recommendations", "placement_questions", "placement_rules", "red_flags")
+
+
+def decide_placements(con: duckdb.DuckDBPyConnection, company: Company, as_of: date, snapshot_id: str) -> dict[str, int]:
+    """Replace the decision's tables; returns their row counts."""
+
+    def frame(name: str) -> pl.DataFrame:
+        return con.sql(f"SELECT * FROM allocation.{name}").pl()
+
+    outputs = decide(
+        DecisionInputs(
+            company=company,
+            as_of=as_of,
+            seed=SEED,
+            usage_hourly=frame("decision_usage_hourly"),
+            api_cost_monthly=frame("decision_api_cost"),
+            actual_cost_monthly=frame("decision_actual_cost"),
+            pool_monthly=frame("decision_pool_monthly"),
+            pool_workload_monthly=frame("decision_pool_workload"),
+        )
+    )
+    counts = {}
+    for name in TABLES:
+        table: pl.DataFrame = getattr(outputs, name)
+        if name == "placement_recommendations":
+            table = table.with_columns(snapshot_id=pl.lit(snapshot_id))
+        con.register("decided", table)
+        columns = ", ".join(_column(column, dtype) for column, dtype in table.schema.items())
+        con.execute(f"CREATE OR REPLACE TABLE marts.{name} AS SELECT {columns} FROM decided")
+        con.unregister("decided")
+        counts[name] = len(table)
+    return counts
+
+
+def _column(name: str, dtype: pl.DataType) -> str:
+    """Money of a projection leaves as DECIMAL in steps of a millionth; ratios and odds stay DOUBLE."""
+    is_money = dtype == pl.Float64 and (name.endswith(("_cost", "_monthly", "_p5", "_p50", "_p95", "_per_million")) or name in ("npv", "migration_cost"))
+    return f'CAST(round("{name}", 6) AS DECIMAL(38, 6)) AS "{name}"' if is_money else f'"{name}"'

@@ -1,0 +1,172 @@
+"""A run: the steps of the daily job as plain functions over one warehouse connection, in the order in which the job calls them.
+
+Sync, cost people, allocate, mart, decide, audit, publish. Dagster's assets (`pipelines.assets`) and nothing else call them; the command
+line runs the same job. Not here: what a step computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+
+import duckdb
+
+from models.config import Company, Source
+from models.errors import CrossoverError
+from models.prices import list_version
+from pipelines import sql_models
+from pipelines.audit import CheckResult, audit
+from pipelines.config_tables import write_assumptions, write_config, write_parameters, write_prices
+from pipelines.decide import decide_placements
+from pipelines.ingest import KIND_ORDER, SourceSync, ensure_fact_tables, forget_sources_not_in, kinds_read, sync_source
+from pipelines.payroll import cost_people
+from pipelines.publish import comments, publish
+from pipelines.warehouse import one, warehouse, writer_lock
+
+# What a table of the contract measures; its other columns are its grain.
+GRAINS: dict[str, tuple[str, ...]] = {
+    "workloads": ("workload_id",),
+    "cost_daily": (
+        *("usage_date", "billing_period", "accounting_month", "workload_id", "environment", "source_id", "provider", "service", "region"),
+        *("pool_id", "cost_category", "charge_category", "allocation_method", "cost_basis", "match_id"),
+    ),
+    "cost_monthly": ("month", "workload_id", "cost_category"),
+    "usage_daily": ("usage_date", "workload_id", "environment", "source_id", "provider", "model", "service_tier", "side", "pool_id"),
+    "unit_cost_monthly": ("month", "workload_id"),
+    "pool_utilisation_daily": ("usage_date", "pool_id"),
+    "workload_utilisation_monthly": ("month", "workload_id", "pool_id"),
+    "crossover_monthly": ("month", "workload_id"),
+    "crossover_cost_components": ("month", "workload_id", "side", "cost_category"),
+    "placement_recommendations": ("quarter", "workload_id"),
+    "placement_questions": ("quarter", "workload_id", "question"),
+    "red_flags": ("month", "subject_kind", "subject_id", "flag"),
+    "reconciliation": ("source_id", "period", "currency", "converted_from"),
+    "invoice_reconciliation": ("issuer", "invoice_id", "period", "currency"),
+    "runs": ("run_id",),
+}
+
+
+@dataclass
+class Run:
+    """One run in progress: its connection, what it found so far, and how it tells of its progress."""
+
+    company: Company
+    con: duckdb.DuckDBPyConnection
+    asked_as_of: date | None = None
+    progress: Callable[[str], None] = lambda _: None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    syncs: list[SourceSync] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    published: dict[str, int] = field(default_factory=dict)
+    as_of: date | None = None
+    run_id: str | None = None
+
+    @property
+    def refusals(self) -> list[str]:
+        """What sources refused or didn't give, one line each."""
+        return [line for sync in self.syncs for line in sync.refused]
+
+    def sync(self, source: Source) -> SourceSync:
+        """Bring one source up to date and remember what happened."""
+        self.progress(f"reading {source.id} ({source.kind})")
+        result = sync_source(self.con, self.company, source, self.progress)
+        self.syncs.append(result)
+        return result
+
+    def prepare(self) -> None:
+        """Configuration as tables; every fact table exists; what left the configuration leaves the facts."""
+        write_config(self.con, self.company)
+        ensure_fact_tables(self.con, self.company)
+        forget_sources_not_in(self.con, self.company)
+
+    def settle_as_of(self) -> date:
+        """The day up to which decisions look, and with it the run's name: from what was read, never from a clock."""
+        self.as_of = self.asked_as_of or newest_day(self.con)
+        write_parameters(self.con, self.company, self.as_of)
+        assumptions_version = write_assumptions(self.con, self.company)
+        inputs = self.con.execute("SELECT source_id, delivery, sha256 FROM ledger.delivery WHERE superseded_at IS NULL ORDER BY ALL").fetchall()
+        refused = self.con.execute("SELECT source_id, delivery, message FROM ledger.refusal ORDER BY ALL").fetchall()
+        identity = [self.company.sha256, str(self.as_of), list_version(), version("crossover"), inputs, refused]
+        self.run_id = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
+        self.con.execute("CREATE OR REPLACE TABLE config.run AS SELECT CAST(? AS VARCHAR) AS run_id", [self.run_id])
+        self.con.execute("DELETE FROM ledger.run WHERE run_id = ?", [self.run_id])
+        self.con.execute(
+            "INSERT INTO ledger.run VALUES (?, ?, NULL, ?, ?, ?, ?, ?, 'running')",
+            [self.run_id, self.started_at, self.as_of, version("crossover"), self.company.sha256, list_version(), assumptions_version],
+        )
+        return self.as_of
+
+    def cost_people(self) -> None:
+        """People at standard rates, per day."""
+        self.progress("costing people at standard rates")
+        cost_people(self.con, self.company, self._day())
+
+    def build(self, stage: str) -> Iterator[tuple[sql_models.SqlModel, int]]:
+        """Run the SQL models of a stage in order; yields each with its row count."""
+        self.progress(f"building {stage}")
+        if stage == "allocation":
+            write_prices(self.con, self.company)
+        for model in sql_models.stage(stage):
+            yield model, sql_models.build(self.con, model)
+
+    def decide(self) -> dict[str, int]:
+        """The decision's tables."""
+        self.progress("comparing both sides of each workload")
+        return decide_placements(self.con, self.company, self._day(), str(self.run_id))
+
+    def audit(self) -> list[CheckResult]:
+        """Every invariant, before anything is published."""
+        self.progress("auditing")
+        self.checks = audit(self.con, self.company, {table: grain for table, grain in GRAINS.items() if table in comments()})
+        if not all(check.passed for check in self.checks):
+            self.con.execute("UPDATE ledger.run SET status = 'failed' WHERE run_id = ?", [self.run_id])
+        return self.checks
+
+    def publish(self) -> dict[str, int]:
+        """Swap the new finance file in."""
+        self.progress("publishing")
+        status = "published with refusals" if self.refusals else "published"
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self.con.execute("UPDATE ledger.run SET status = ?, finished_at = ? WHERE run_id = ?", [status, now, self.run_id])
+        sql_models.build(self.con, sql_models.models()["marts.runs"])
+        self.published = publish(self.con, self.company.paths.finance)
+        return self.published
+
+    def _day(self) -> date:
+        if self.as_of is None:
+            raise CrossoverError("the day up to which decisions look is not settled")
+        return self.as_of
+
+
+def sources_in_order(company: Company) -> list[Source]:
+    """Sources as they are read: exchange rates first, then in the configuration's order."""
+    return sorted((source for source in company.sources if source.kind in kinds_read()), key=lambda source: KIND_ORDER.get(source.kind, 1))
+
+
+def newest_day(con: duckdb.DuckDBPyConnection) -> date:
+    """The newest usage or charge date in the facts. Raises CrossoverError where there is neither."""
+    row = one(
+        con,
+        "SELECT max(day) FROM (SELECT max(charge_date + (charge_days - 1)) AS day FROM facts.billing_line "
+        "UNION ALL SELECT CAST(max(usage_hour) AS DATE) FROM facts.usage_hourly)",
+    )
+    if row is None or row[0] is None:
+        raise CrossoverError(
+            "no source has any bill line or usage, so there is nothing to compute",
+            where="sources",
+            todo="`crossover status` names what each source refused; `crossover check` reaches every source",
+        )
+    day: date = row[0]
+    return day
+
+
+@contextmanager
+def open_run(company: Company, as_of: date | None = None, progress: Callable[[str], None] = lambda _: None) -> Iterator[Run]:
+    """The one writer's run on the company's warehouse. Raises WriterBusy where another run is at it."""
+    with writer_lock(company.paths.state), warehouse(company.paths.state) as con:
+        yield Run(company, con, as_of, progress)
