@@ -36,6 +36,7 @@ _TABLES = {
     "config.api_candidate": "workload_id VARCHAR, provider VARCHAR, model VARCHAR, quality_score DOUBLE, is_eligible BOOLEAN, is_frontier BOOLEAN",
     "reference.cost_category": "cost_category VARCHAR, side VARCHAR, in_unit_cost BOOLEAN, description VARCHAR",
 }
+_ROWS_PER_INSERT = 200
 _PRICES = (
     "provider VARCHAR, model VARCHAR, service_tier VARCHAR, price_class INTEGER, input DECIMAL(24, 12), cache_read DECIMAL(24, 12), "
     "cache_write DECIMAL(24, 12), output DECIMAL(24, 12), currency VARCHAR, valid_from DATE, valid_to DATE, source VARCHAR, precedence INTEGER"
@@ -199,5 +200,7 @@ def _spans(*histories: History[object]) -> list[tuple[date | None, date | None]]
 
 def _fill(con: duckdb.DuckDBPyConnection, name: str, columns: str, rows: Sequence[Sequence[object]]) -> None:
     con.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
-    if rows:
-        con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", [list(row) for row in rows])
+    for start in range(0, len(rows), _ROWS_PER_INSERT):
+        chunk = rows[start : start + _ROWS_PER_INSERT]
+        marks = ", ".join(["(" + ", ".join("?" * len(chunk[0])) + ")"] * len(chunk))
+        con.execute(f"INSERT INTO {name} VALUES {marks}", [value for row in chunk for value in row])

@@ -12,8 +12,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -30,7 +31,15 @@ from models.errors import BrokenFile, CrossoverError, SourceUnreachable
 from models.prices import list_version, shipped_prices
 from pipelines import sql_models
 from pipelines.fx import monthly_rates, write_monthly_rates
-from pipelines.landing_view import landing_view_sql, physical_column, unreadable_columns
+from pipelines.landing_view import (
+    distinct_texts_sql,
+    landing_view_sql,
+    literal,
+    physical_column,
+    quoted,
+    spelled_nulls_sql,
+    unreadable_columns,
+)
 from pipelines.matching import hourly_keys
 from pipelines.warehouse import one
 
@@ -167,9 +176,12 @@ def _ingest(
     where = f"source {source.id}, file {offered.name}"
     physical = _physical(con, landed.columnar, where)
     _check_cache_flag(source, shape, physical, where)
-    view = landing_view_sql(
-        shape, [landed.columnar], physical, where=where, columns=_theirs(source), constants=source.constants, timezone=source.timezone
+    files = [landed.columnar]
+    view = partial(
+        landing_view_sql, shape, files, physical, where=where, columns=_theirs(source), constants=source.constants, timezone=source.timezone
     )
+    texts = distinct_texts_sql(shape, files, physical, columns=_theirs(source))
+    all_rows = view()  # refuses a file without the columns, before anything is touched
     con.begin()
     try:
         is_new_content = current is None or current["sha256"] != landed.sha256
@@ -182,9 +194,9 @@ def _ingest(
         _clear(con, source.id, offered.name, version)
         is_subdaily = False
         if shape.feed in _FEEDS:
-            is_subdaily = _reduce(con, company, source, shape, _FEEDS[shape.feed], view, offered.name, version, where)
+            is_subdaily = _reduce(con, company, source, shape, _FEEDS[shape.feed], view, texts, offered.name, version, where)
         elif shape.feed == "reference":
-            _keep_rows(con, company, source, shape, view, offered.name, version, where)
+            _keep_rows(con, company, source, shape, all_rows, offered.name, version, where)
         pairs = _pairs(con, source.id, offered.name, version)
         con.execute("DELETE FROM ledger.delivery WHERE source_id = ? AND delivery = ? AND version = ?", [source.id, offered.name, version])
         con.execute(
@@ -208,20 +220,31 @@ def _reduce(
     source: Source,
     shape: RawShape,
     feed: Feed,
-    view: str,
+    view: Callable[..., str],
+    texts: str,
     delivery: str,
     version: int,
     where: str,
 ) -> bool:
-    """Validate a delivery's rows and replace its facts. Returns whether any charge is shorter than a day."""
-    _stage_views(con, company, source, shape, view, delivery)
+    """Validate a delivery's rows and replace its facts. Returns whether any charge is shorter than a day.
+
+    The rows are read three times and never held: their distinct texts, which are the keys; the numbers that the contract speaks of;
+    and, less what these two refused, all of them by the one GROUP BY that makes the facts.
+    """
     staged = f"staging.{feed.name}"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE landed_texts AS {texts}")
+    plain = _plain_texts(con)
+    _stage_views(con, company, source, shape, view(texts="landed_texts", plain=plain), delivery)
     keys = con.sql(f"SELECT * FROM ({sql_models.models()[feed.facts[0]].text})").pl()
+    con.execute(f"CREATE OR REPLACE VIEW landing.{shape.kind} AS {view(plain=plain)}")
+    con.execute("DROP TABLE landed_texts")
     _assert_unique_hashes(con, feed, keys)
+    if feed is API_USAGE:
+        _write_context_tiers(con, keys)
     assert feed.keys is not None
     checked = keys.select(_contract_columns(feed.keys))
     key_refusals = feeds.violations(feed.keys, checked, "key_id").group_by("key_id").agg(pl.col("reason").sort().str.join("; "))
-    refusals, quirks = _validate_numbers(con, feed, shape, staged, where)
+    refusals, totals, quirks = _validate_numbers(con, feed, shape, staged, where)
     is_subdaily = feed is BILLING_LINE and quirks.subdaily_rows > 0
     con.register("key_refusals", key_refusals)
     con.register("row_refusals", refusals)
@@ -235,7 +258,7 @@ def _reduce(
     con.unregister("key_refusals")
     con.unregister("row_refusals")
     if feed is BILLING_LINE:
-        _convert(con, company, staged)
+        _convert(con, company, staged, totals)
     _check_refused_count(con, where)
     key_table = feed.facts[0]
     con.register("new_keys", keys)
@@ -247,7 +270,7 @@ def _reduce(
         hourly_keys(con)
     for name in feed.facts[1:]:
         con.execute(f"INSERT INTO {name} {sql_models.models()[name].text}")
-    _record_totals(con, feed, source.id, delivery, version)
+    _record_totals(con, totals, source.id, delivery, version)
     _record_quarantine(con, company, feed, source.id, delivery, shape)
     _record_findings(con, source, delivery, feed, shape, quirks, keys, company)
     return is_subdaily
@@ -275,7 +298,7 @@ def _keep_rows(
     con.execute(
         f"INSERT INTO ledger.quarantine SELECT ?, ?, s.row_number, ?, r.reasons, NULL, {currency}, {money}, {money}, NULL, NULL "
         f"FROM staging.{shape.kind} s JOIN staging.refused r USING (row_number)",
-        [source.id, delivery, contract.__name__],
+        [source.id, delivery, f"{shape.kind}/{shape.feed}"],
     )
 
 
@@ -289,15 +312,19 @@ class Quirks:
     charge_outside_billing_period: int = 0
 
 
-def _validate_numbers(con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, staged: str, where: str) -> tuple[pl.DataFrame, Quirks]:
-    """Every row's numbers through the contract in batches; the refusals, one row per broken check, and the quirks."""
+def _validate_numbers(
+    con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, staged: str, where: str
+) -> tuple[pl.DataFrame, pl.DataFrame, Quirks]:
+    """Every row's numbers through the contract in batches; the refusals, one row per broken check, the source's totals and the quirks."""
     columns = _contract_columns(feed.numbers)
+    also = ["unreadable", "currency"] if feed is BILLING_LINE else ["unreadable"]
     refusals = [pl.DataFrame(schema={"row_number": pl.Int64, "reason": pl.String})]
+    totals = [pl.DataFrame(schema=_TOTALS)]
     quirks, refused = Quirks(), 0
-    for batch in _batches(con, f"SELECT {', '.join(columns)}, unreadable FROM {staged}"):
+    for batch in _batches(con, f"SELECT {', '.join([*columns, *also])} FROM {staged}"):
         found = pl.concat([
             _unreadable(con, batch.select("row_number", "unreadable"), shape),
-            feeds.violations(feed.numbers, batch.drop("unreadable"), "row_number"),
+            feeds.violations(feed.numbers, batch.select(columns), "row_number"),
         ])  # fmt: skip
         refused += len(found)
         if refused > REFUSED_ROWS_MAX:
@@ -309,22 +336,52 @@ def _validate_numbers(con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShap
                 todo="check that the columns are mapped to what they are",
             )
         refusals.append(found)
+        totals.append(_totals(feed, batch))
         quirks.rows += len(batch)
         if feed is BILLING_LINE:
             _count_quirks(batch, quirks)
-    return pl.concat(refusals), quirks
+    return pl.concat(refusals), _sums(pl.concat(totals)), quirks
+
+
+_TOTALS = {
+    "period": pl.Date(),
+    "currency": pl.String(),
+    "row_count": pl.Int64(),
+    "source_billed": pl.Decimal(38, 12),
+    "source_effective": pl.Decimal(38, 12),
+}
+
+
+def _totals(feed: Feed, batch: pl.DataFrame) -> pl.DataFrame:
+    """What a batch says in all, accepted or not, per period and currency."""
+    ours = {"row_count": pl.lit(1)}
+    if feed is BILLING_LINE:
+        ours |= {name: pl.col(column) for name, column in _BILLED.items()}
+    else:
+        ours |= {"period": pl.col("usage_at").dt.truncate("1mo")}
+    return _sums(batch.select(ours.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in _TOTALS.items()))
+
+
+_BILLED = {"period": "billing_period", "currency": "currency", "source_billed": "billed_cost", "source_effective": "effective_cost"}
+
+
+def _sums(rows: pl.DataFrame) -> pl.DataFrame:
+    """Exact sums; where no row has a number there is no sum either."""
+    money = [pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in ("source_billed", "source_effective")]
+    return rows.group_by("period", "currency").agg(pl.col("row_count").sum(), *money)
 
 
 def _count_quirks(batch: pl.DataFrame, quirks: Quirks) -> None:
-    start, end, month = pl.col("charge_start"), pl.col("charge_end"), pl.col("billing_period").cast(pl.Datetime("us"))
     row = batch.select(
-        subdaily=((end - start) < pl.duration(days=1)).sum(),
+        subdaily=((pl.col("charge_end") - pl.col("charge_start")) < pl.duration(days=1)).sum(),
         zero=((pl.col("billed_cost") != 0) & (pl.col("effective_cost") == 0)).sum(),
-        outside=((start < month) | (start >= month.dt.offset_by("1mo"))).sum(),
     ).row(0)
     quirks.subdaily_rows += row[0]
     quirks.effective_rounded_to_zero += row[1]
-    quirks.charge_outside_billing_period += row[2]
+    for month in batch["billing_period"].drop_nulls().unique():  # few months, many rows: the calendar is asked once per month
+        first, following = (datetime(day.year, day.month, 1) for day in (month, month + timedelta(days=31)))
+        start = batch.filter(pl.col("billing_period") == month)["charge_start"]
+        quirks.charge_outside_billing_period += int(((start < first) | (start >= following)).sum())
 
 
 def _unreadable(con: duckdb.DuckDBPyConnection, frame: pl.DataFrame, shape: RawShape) -> pl.DataFrame:
@@ -359,13 +416,12 @@ def _assert_unique_hashes(con: duckdb.DuckDBPyConnection, feed: Feed, keys: pl.D
         raise CrossoverError(f"a key of {feed.name} has the hash of another one", todo="report this: the hash must be widened")
 
 
-def _convert(con: duckdb.DuckDBPyConnection, company: Company, staged: str) -> None:
+def _convert(con: duckdb.DuckDBPyConnection, company: Company, staged: str, totals: pl.DataFrame) -> None:
     """The rates of this delivery's currencies and billing periods; rows without one wait in quarantine."""
-    pairs = con.execute(
-        f"SELECT DISTINCT currency, billing_period FROM {staged} WHERE currency <> ? AND billing_period IS NOT NULL", [company.currency]
-    ).fetchall()
-    write_monthly_rates(con, monthly_rates(con, company.currency, pairs))
-    if pairs:
+    pairs = totals.filter(pl.col("currency") != company.currency).select("currency", "period").drop_nulls().rows()
+    rates = monthly_rates(con, company.currency, pairs)
+    write_monthly_rates(con, rates)
+    if len(rates) < len(pairs):
         con.execute(
             f"INSERT INTO staging.refused SELECT s.row_number, 'no exchange rate from ' || s.currency || ' to ' || ? || ' for ' "
             f"|| strftime(s.billing_period, '%Y-%m') FROM {staged} s LEFT JOIN config.fx_monthly x ON s.currency = x.currency "
@@ -381,13 +437,14 @@ def _check_refused_count(con: duckdb.DuckDBPyConnection, where: str) -> None:
         raise CrossoverError("a row was refused twice", where=where)
 
 
-def _record_totals(con: duckdb.DuckDBPyConnection, feed: Feed, source_id: str, delivery: str, version: int) -> None:
-    """What the source says in all, accepted or not, independently of the facts: reconciliation compares the two."""
-    if feed is BILLING_LINE:
-        select = "billing_period, currency, count(*), sum(billed_cost), sum(effective_cost) FROM staging.billing_line GROUP BY ALL"
-    else:
-        select = "CAST(date_trunc('month', usage_at) AS DATE), NULL, count(*), NULL, NULL FROM staging.api_usage GROUP BY ALL"
-    con.execute(f"INSERT INTO ledger.delivery_period SELECT ?, ?, ?, {select}", [source_id, delivery, version])
+def _record_totals(con: duckdb.DuckDBPyConnection, totals: pl.DataFrame, source_id: str, delivery: str, version: int) -> None:
+    """The source's totals were summed independently of the facts: reconciliation compares the two."""
+    con.register("new_totals", totals)
+    con.execute(
+        f"INSERT INTO ledger.delivery_period SELECT ?, ?, ?, {', '.join(_TOTALS)} FROM new_totals",
+        [source_id, delivery, version],
+    )
+    con.unregister("new_totals")
 
 
 def _record_quarantine(con: duckdb.DuckDBPyConnection, company: Company, feed: Feed, source_id: str, delivery: str, shape: RawShape) -> None:
@@ -466,35 +523,46 @@ def _stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Sourc
     con.execute(f"CREATE OR REPLACE VIEW staging.{shape.kind} AS {sql_models.models()[f'staging.{shape.kind}'].text}")
     if shape.feed == "billing_line":
         # Row keys and whole days are this engine's own functions, so they stand here and not in the portable SQL files.
+        # A division is dear and a long charge rare, so it stands behind a comparison.
         microseconds = "(epoch_us(s.charge_end) - epoch_us(s.charge_start))"
         once = "s.charge_frequency = 'One-Time' OR s.charge_category = 'Purchase'"
         con.execute(
-            f"CREATE OR REPLACE VIEW staging.billing_line AS SELECT s.*, d.source_id, hash({_key_columns('facts.billing_key')}) AS key_id, "
-            f"CAST(CASE WHEN {once} THEN 1 ELSE greatest(1, ({microseconds} + 86399999999) // 86400000000) END AS INTEGER) AS charge_days, "
-            f"CAST(greatest(1, ({microseconds} + 3599999999) // 3600000000) AS BIGINT) AS charge_hours FROM staging.{shape.kind} s CROSS JOIN config.delivery d"
+            f"CREATE OR REPLACE VIEW staging.billing_line AS SELECT s.*, {literal(source.id)} AS source_id, "
+            f"hash({_key_columns('facts.billing_key', source)}) AS key_id, "
+            f"CAST(CASE WHEN {microseconds} <= 86400000000 OR {once} THEN 1 ELSE ({microseconds} + 86399999999) // 86400000000 END AS INTEGER) AS charge_days, "
+            f"CAST(CASE WHEN {microseconds} <= 3600000000 THEN 1 ELSE ({microseconds} + 3599999999) // 3600000000 END AS BIGINT) AS charge_hours "
+            f"FROM staging.{shape.kind} s"
         )
     elif shape.feed == "api_usage":
         con.execute(
-            f"CREATE OR REPLACE VIEW staging.api_usage AS SELECT s.*, d.source_id, hash({_key_columns('facts.usage_key')}) AS key_id "
-            f"FROM staging.{shape.kind} s CROSS JOIN config.delivery d"
+            f"CREATE OR REPLACE VIEW staging.api_usage AS SELECT s.*, {literal(source.id)} AS source_id, "
+            f"hash({_key_columns('facts.usage_key', source)}) AS key_id FROM staging.{shape.kind} s"
         )
-        if delivery:
-            _write_context_tiers(con)
 
 
-def _write_context_tiers(con: duckdb.DuckDBPyConnection) -> None:
-    pairs = con.execute("SELECT DISTINCT provider, model FROM staging.api_usage WHERE provider IS NOT NULL AND model IS NOT NULL").fetchall()
+def _write_context_tiers(con: duckdb.DuckDBPyConnection, keys: pl.DataFrame) -> None:
+    pairs = keys.select("provider", "model").drop_nulls().unique().rows()
     _, tiers = shipped_prices([(str(p), str(m)) for p, m in pairs])
     con.execute("DELETE FROM config.context_tier")
     for tier in tiers:
         con.execute("INSERT INTO config.context_tier VALUES (?, ?, ?, ?)", [tier.provider, tier.model, tier.threshold_1, tier.threshold_2])
 
 
-def _key_columns(model: str) -> str:
+def _plain_texts(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The landed text columns that spell no null anywhere: row by row they are read as they stand."""
+    names = [name for name, kind in sql_models.table_columns(con, "landed_texts") if kind == "VARCHAR"]
+    if not names:
+        return frozenset()
+    row = one(con, f"SELECT {', '.join(spelled_nulls_sql(quoted(name)) for name in names)} FROM landed_texts")
+    assert row is not None
+    return frozenset(name for name, spells_null in zip(names, row, strict=True) if not spells_null)
+
+
+def _key_columns(model: str, source: Source) -> str:
     """What a key's hash is made of: the select list of its key model, less the hash itself."""
     select = sql_models.models()[model].text.split("SELECT DISTINCT", 1)[1].split("FROM", 1)[0]
     names = [name.strip().split(".")[1] for name in select.split(",")]
-    return ", ".join("d.source_id" if name == "source_id" else f"s.{name}" for name in names if name != "key_id")
+    return ", ".join(literal(source.id) if name == "source_id" else f"s.{name}" for name in names if name != "key_id")
 
 
 def _fact_selects(shape: RawShape) -> list[tuple[str, str]]:

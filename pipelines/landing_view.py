@@ -7,7 +7,7 @@ not readable becomes null and sets a bit in `unreadable`, so that nothing turns 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from models.contracts.raw import RawColumn, RawShape
@@ -38,11 +38,15 @@ def landing_view_sql(
     columns: Mapping[str, str],
     constants: Mapping[str, str],
     timezone: str,
+    texts: str | None = None,
+    plain: Collection[str] = (),
 ) -> str:
     """The SELECT behind `landing.<kind>` over Parquet files of one delivery.
 
     `physical` maps the files' column names to DuckDB types; `columns` (ours to theirs) and `constants` come from the source's
-    configuration. Raises BrokenFile where a required column is missing or has a type that can't hold what it should.
+    configuration. `texts` names a table made by `distinct_texts_sql` to read in place of the files: what is not text is then null.
+    `plain` names the files' text columns that are known to spell no null, which are then read as they stand. Raises BrokenFile where a
+    required column is missing or has a type that can't hold what it should.
     """
     missing = [c for c in shape.columns if c.required and c.name not in constants and _found(c, physical, columns) is None]
     if missing:
@@ -54,9 +58,9 @@ def landing_view_sql(
             expected=f"every required column of a {shape.kind} file",
             todo="export the file again with these columns, or map them in the source's `columns:`",
         )
-    selected, unreadable = ["file_row_number + 1 AS row_number"], []
+    selected, unreadable = [f"CAST({'NULL' if texts else 'file_row_number + 1'} AS BIGINT) AS row_number"], []
     for position, column in enumerate(shape.columns):
-        theirs = _found(column, physical, columns)
+        theirs = None if texts and column.type not in _TEXTS else _found(column, physical, columns)
         if column.name in constants:
             raw, type_name = literal(constants[column.name]), "VARCHAR"
         elif theirs is None:
@@ -64,18 +68,31 @@ def landing_view_sql(
             continue
         else:
             raw, type_name = quoted(theirs), physical[theirs]
+        if theirs in plain and column.type in _TEXTS:
+            selected.append(f"{raw} AS {quoted(column.name)}")
+            continue
         read, can_fail = _reader(column, raw, type_name, timezone, where, theirs or column.name)
         selected.append(f"{read} AS {quoted(column.name)}")
         if can_fail:
-            present = _text(raw) if type_name == "VARCHAR" else raw
-            unreadable.append(f"CASE WHEN {present} IS NOT NULL AND {read} IS NULL THEN {1 << position} ELSE 0 END")
+            unreadable.append(f"CASE WHEN {_is_unreadable(raw, type_name, read, column)} THEN {1 << position} ELSE 0 END")
     selected.append(f"CAST({' + '.join(unreadable) if unreadable else '0'} AS BIGINT) AS unreadable")
-    paths = ", ".join(literal(str(path)) for path in files)
-    return (
-        "SELECT "
-        + ",\n       ".join(selected)
-        + f"\nFROM read_parquet([{paths}], file_row_number = true, union_by_name = true, hive_partitioning = false)"
-    )
+    return "SELECT " + ",\n       ".join(selected) + f"\nFROM {texts or _parquet(files)}"
+
+
+def distinct_texts_sql(shape: RawShape, files: Sequence[Path], physical: Mapping[str, str], *, columns: Mapping[str, str]) -> str:
+    """The distinct tuples of the files' own text columns that the shape knows, under the files' names.
+
+    They are few where rows are many, so whatever is asked of text is asked of them: a column is normalised, hashed and compared row by
+    row only where that can't be avoided.
+    """
+    found = [_found(column, physical, columns) for column in shape.columns if column.type in _TEXTS]
+    names = ", ".join(quoted(name) for name in dict.fromkeys(found) if name)
+    return f"SELECT DISTINCT {names or 'NULL AS no_text'} FROM {_parquet(files)}"
+
+
+def spelled_nulls_sql(text: str) -> str:
+    """Whether any value of a text column of `distinct_texts_sql` spells a null."""
+    return f"coalesce(bool_or({text} IN ({_SPELLINGS})), false)"
 
 
 def unreadable_columns(shape: RawShape, mask: int) -> list[str]:
@@ -93,6 +110,15 @@ def _found(column: RawColumn, physical: Mapping[str, str], columns: Mapping[str,
     return next((name for name in names if name in physical), None)
 
 
+def _parquet(files: Sequence[Path]) -> str:
+    paths = ", ".join(literal(str(path)) for path in files)
+    return f"read_parquet([{paths}], file_row_number = true, union_by_name = true, hive_partitioning = false)"
+
+
+_TEXTS = ("text", "json")
+_SPELLINGS = ", ".join(literal(spelling) for spelling in NULL_SPELLINGS)
+# The first power of ten that DECIMAL(38,12) has no room for.
+_DECIMAL_LIMIT = "1e26"
 _SQL_TYPES = {
     "text": "VARCHAR",
     "json": "VARCHAR",
@@ -106,8 +132,14 @@ _SQL_TYPES = {
 
 
 def _text(raw: str) -> str:
-    spellings = ", ".join(literal(spelling) for spelling in NULL_SPELLINGS)
-    return f"CASE WHEN {raw} IN ({spellings}) THEN NULL ELSE {raw} END"
+    return f"CASE WHEN {raw} IN ({_SPELLINGS}) THEN NULL ELSE {raw} END"
+
+
+def _is_unreadable(raw: str, type_name: str, read: str, column: RawColumn) -> str:
+    if type_name == "DOUBLE" and column.type != "count":
+        return f"NOT abs({raw}) < {_DECIMAL_LIMIT}"  # NaN is above every number; the conversion isn't computed a second time
+    present = _text(raw) if type_name == "VARCHAR" else raw
+    return f"{present} IS NOT NULL AND {read} IS NULL"
 
 
 def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: str, theirs: str) -> tuple[str, bool]:
@@ -122,10 +154,11 @@ def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: s
         if type_name == "VARCHAR":
             return _decimal_of_text(_text(raw)), True
         if type_name == "DOUBLE":
-            # A direct cast is inexact from about 1,000 up: it is taken only where it reads back as the same DOUBLE.
-            direct = f"TRY_CAST({raw} AS DECIMAL(38,12))"
+            # A direct cast is inexact from about 1,000 up and beyond 12 decimals. Below 2,048 multiples of 1e-12 are at least four DOUBLEs
+            # apart: a value that one of them reads back as is that multiple and no other, and the cast through 64 bits finds it.
+            direct = f"CAST(CAST({raw} AS DECIMAL(18,12)) AS DECIMAL(38,12))"
             exact = _decimal_of_text(f"CAST({raw} AS VARCHAR)")
-            return f"CASE WHEN abs({raw}) < 2048 AND CAST({direct} AS DOUBLE) = {raw} THEN {direct} ELSE {exact} END", True
+            return f"CASE WHEN abs({raw}) < 2048 AND round({raw} * 1e12) / 1e12 = {raw} THEN {direct} ELSE {exact} END", True
         if type_name == "FLOAT":
             return _decimal_of_text(f"CAST({raw} AS VARCHAR)"), True
         if type_name.startswith("DECIMAL"):

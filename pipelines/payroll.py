@@ -7,6 +7,7 @@ sharing platform and pool people (`dbt_like_sql/allocation`).
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -18,23 +19,26 @@ import polars as pl
 from models.config import Company
 from models.contracts import feeds
 from models.contracts.raw import PEOPLE
-from models.economics.people import OWN_RATE, daily_fte, over_allocated, overlaps, standard_rates
+from models.economics.people import OWN_RATE, daily_fte, over_allocated, overlaps
 from pipelines import sql_models
 from pipelines.fx import RATE_STEP, monthly_rates
 from pipelines.landing_view import landing_view_sql, unreadable_columns
+from pipelines.rate_ledger import RATES_IN_FORCE, frozen_rates, rates_in_force
 from pipelines.warehouse import connect, one
 
 _DAY = (
     "source_id VARCHAR, usage_date DATE, target_kind VARCHAR, target_id VARCHAR, activity VARCHAR, role_group VARCHAR, annual_rate DECIMAL(38, 12), "
     "allocation_pct DECIMAL(38, 12), effective_cost DECIMAL(38, 12), is_refused BOOLEAN"
 )
+_CURRENCY = re.compile("[A-Z]{3}")
 _RATE = "role VARCHAR, role_group VARCHAR, annual_rate DECIMAL(38, 12), valid_from DATE, valid_to DATE, source VARCHAR"
 
 
-def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -> None:
+def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -> pl.DataFrame:
     """Replace `facts.people_day`, `facts.people_rate` and the people's part of quarantine and findings, from all landed people files.
 
-    Raises ConfigError where too few people would stand behind a published rate. No key, name or salary leaves this function.
+    Returns the rates in force (`rate_ledger.RATES_IN_FORCE`), for the ledger once they are published; none where everyone is costed at
+    their own. Raises ConfigError where too few people would stand behind a published rate. No key, name or salary leaves this function.
     """
     rows = _staged(con, company)
     con.execute(f"CREATE OR REPLACE TABLE facts.people_day ({_DAY})")
@@ -43,12 +47,13 @@ def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -
     con.execute("DELETE FROM ledger.quarantine WHERE list_contains(?, source_id)", [people_sources])
     con.execute("DELETE FROM ledger.finding WHERE list_contains(?, source_id) AND delivery <> '*'", [people_sources])
     if rows.is_empty():
-        return
+        return pl.DataFrame(schema=RATES_IN_FORCE)
     rows, refusals = _refusals(con, company, rows, as_of)
     refused = refusals["row_number"].unique()
     accepted = rows.filter(~pl.col("row_number").is_in(refused.implode()))
-    rates = standard_rates(
+    rates = rates_in_force(
         accepted.select(_ECONOMICS),
+        frozen_rates(company.paths.state, company.currency),
         until=as_of,
         min_people=company.privacy.min_people,
         fiscal_year_starts=company.fiscal_year_starts,
@@ -57,10 +62,11 @@ def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -
     for source_id in rows["source_id"].unique().sort():
         _book(con, source_id, accepted.filter(pl.col("source_id") == source_id), rates, as_of, is_refused=False)
     _quarantine(con, rows, refusals, rates, as_of)
-    published = rates.filter(pl.col("role_group") != OWN_RATE).with_columns(source=pl.lit("standard rate of the role group"))
-    con.register("rates", published)
+    published = rates.filter(pl.col("role_group") != OWN_RATE)
+    con.register("rates", published.drop("is_frozen"))
     con.execute("INSERT INTO facts.people_rate SELECT * FROM rates")
     con.unregister("rates")
+    return published
 
 
 _ECONOMICS = ["row_number", "person_key", "role", "target", "activity", "start", "end", "allocation_pct", "annual_loaded"]
@@ -136,7 +142,9 @@ def _loaded(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame
         months = _months(start, end)
         rates = {month: rate for _, month, rate in monthly_rates(con, company.currency, [(row["currency"], month) for month in months])}
         if len(rates) < len(months):
-            unconverted.append((row["row_number"], row["currency"]))
+            # what is no currency is refused as such, unnamed: where columns are shifted it may be anything of a person's
+            if _CURRENCY.fullmatch(str(row["currency"])):
+                unconverted.append((row["row_number"], row["currency"]))
             pieces.append(row | {"annual_loaded": None})
             continue
         for month in months:
@@ -180,11 +188,13 @@ def _quarantine(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, refusals: pl
     """Refused rows with their reasons and what they would have cost at the standard rate; unknown where it can't be told."""
     reasons = {row["row_number"]: row["reason"] for row in refusals.group_by("row_number").agg(pl.col("reason").sort().str.join("; ")).iter_rows(named=True)}
     per_file: dict[tuple[str, str], int] = {}
+    priced_roles = set(rates["role"])
     for number, reason in sorted(reasons.items()):
         pieces = rows.filter(pl.col("row_number") == number)
         first = pieces.row(0, named=True)
         known = pieces.drop_nulls(["person_key", "role", "start", "allocation_pct", "annual_loaded", "target", "activity"])
-        cost = _book(con, first["source_id"], known, rates, as_of, is_refused=True) if len(known) == len(pieces) else None
+        is_costed = len(known) == len(pieces) and first["role"] in priced_roles
+        cost = _book(con, first["source_id"], known, rates, as_of, is_refused=True) if is_costed else None
         con.execute(
             "INSERT INTO ledger.quarantine VALUES (?, ?, ?, 'people/people_allocation', ?, NULL, NULL, NULL, NULL, 0, ?)",
             [first["source_id"], first["delivery"], first["file_row_number"], reason, cost],

@@ -6,7 +6,7 @@ Progress goes to standard error, the result to standard output. Not here: what i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -66,7 +66,7 @@ def check_sources(company: Company, *, as_json: bool) -> int:
         f"{len(company.sources)} sources, {len(company.workloads)} workloads, {len(company.pools)} pools, {len(company.rules)} rules, "
         f"reporting in {company.currency}"
     )
-    table = _table("source", "kind", ">files", ">size", "problem")
+    table = plain_table("source", "kind", ">files", ">size", "problem")
     for row in rows:
         size = "" if row["bytes"] is None else _bytes(row["bytes"])
         table.add_row(row["source"], row["kind"], "" if row["files"] is None else str(row["files"]), size, row["problem"] or "reached")
@@ -78,15 +78,15 @@ def check_sources(company: Company, *, as_json: bool) -> int:
 def show_status(company: Company, *, as_json: bool) -> int:
     """Sources, periods, freshness and open problems as of the published file. Returns 0, or 3 where a source is stale or refused."""
     with open_finance(company) as con:
-        run = _rows(con, "SELECT * FROM runs ORDER BY finished_at DESC NULLS LAST LIMIT 1")[0]
-        sources = _rows(
+        run = fetch_rows(con, "SELECT * FROM runs ORDER BY finished_at DESC NULLS LAST LIMIT 1")[0]
+        sources = fetch_rows(
             con,
             "SELECT source_id AS source, count(DISTINCT delivery) AS deliveries, CAST(sum(rows) AS BIGINT) AS rows, min(period) AS first_period, "
             "max(period) AS last_period, max(ingested_at) AS last_read FROM ingestions WHERE superseded_at IS NULL GROUP BY 1 ORDER BY 1",
         )
-        problems = _rows(con, "SELECT severity, check_name, subject, rows, amount, message FROM data_quality WHERE severity <> 'info' ORDER BY ALL")
+        problems = fetch_rows(con, "SELECT severity, check_name, subject, rows, amount, message FROM data_quality WHERE severity <> 'info' ORDER BY ALL")
         stale = [p["subject"] for p in problems if p["check_name"] in ("file_refused", "source_unreachable")]
-        reconciled = _rows(con, "SELECT status, count(*) AS rows FROM reconciliation GROUP BY 1 ORDER BY 1")
+        reconciled = fetch_rows(con, "SELECT status, count(*) AS rows FROM reconciliation GROUP BY 1 ORDER BY 1")
     code = EXIT_REFUSED if stale else 0
     if as_json:
         print_json({"run": run, "sources": sources, "problems": problems, "reconciliation": reconciled, "exit_code": code})
@@ -94,7 +94,7 @@ def show_status(company: Company, *, as_json: bool) -> int:
     console = _console()
     console.print(f"[bold]{company.company}[/]: {company.paths.finance}")
     console.print(f"run {run['run_id']}, as of {run['as_of']}, finished {run['finished_at']:%Y-%m-%d %H:%M} UTC, {run['status']}")
-    table = _table("source", ">files", ">rows", "periods", "last read", "state")
+    table = plain_table("source", ">files", ">rows", "periods", "last read", "state")
     for source in sources:
         span = f"{source['first_period']:%Y-%m} to {source['last_period']:%Y-%m}" if source["first_period"] else "-"
         state = "[red]stale[/]" if source["source"] in stale else "fresh"
@@ -102,7 +102,7 @@ def show_status(company: Company, *, as_json: bool) -> int:
     console.print(table)
     console.print("reconciliation: " + ", ".join(f"{row['rows']} {row['status']}" for row in reconciled))
     if problems:
-        table = _table("problem", "where", ">rows", ">amount", "what")
+        table = plain_table("problem", "where", ">rows", ">amount", "what")
         for problem in problems:
             colour = "red" if problem["severity"] == "error" else "yellow"
             amount = "" if problem["amount"] is None else money(problem["amount"], 2)
@@ -140,7 +140,7 @@ def _document(run: Run) -> dict[str, Any]:
     """All that a run found, in one value: what is printed and what --json gives."""
     con = run.con
     refused = run.refusals
-    month = _rows(con, "SELECT max(month) AS month FROM marts.crossover_monthly WHERE is_complete")
+    month = fetch_rows(con, "SELECT max(month) AS month FROM marts.crossover_monthly WHERE is_complete")
     last = month[0]["month"] or (run.as_of.replace(day=1) if run.as_of else None)
     workloads = con.execute(
         "SELECT workload_id, sum(effective_cost), sum(effective_cost) FILTER (WHERE cost_category = 'gpu_idle') FROM marts.cost_monthly WHERE month = ? "
@@ -159,20 +159,20 @@ def _document(run: Run) -> dict[str, Any]:
             {"source": s.source_id, "offered": s.offered, "changed": s.reduced, "withdrawn": s.withdrawn, "rows": s.rows, "periods": s.periods, "refused": s.refused}
             for s in run.syncs
         ],
-        "money": _rows(
+        "money": fetch_rows(
             con,
             "SELECT sum(attributed_effective) AS attributed, sum(unattributed_effective) AS unattributed, sum(quarantined_effective) AS quarantined "
             "FROM marts.reconciliation WHERE is_reporting_currency",
         )[0],
         "month": last,
         "workloads": [{"workload": w, "effective_cost": cost, "idle_cost": idle} for w, cost, idle in workloads],
-        "recommendations": _rows(
+        "recommendations": fetch_rows(
             con,
             "SELECT quarter, state, workload_id AS workload, placement, recommendation, reason, binding_gate, current_cost_monthly, saving_monthly, "
             "probability, payback_months FROM marts.placement_recommendations WHERE quarter = (SELECT max(quarter) FROM marts.placement_recommendations) "
             "ORDER BY workload_id",
         ),
-        "findings": _rows(con, "SELECT severity, check_name, subject, rows, amount, message FROM marts.data_quality WHERE severity <> 'info' ORDER BY ALL"),
+        "findings": fetch_rows(con, "SELECT severity, check_name, subject, rows, amount, message FROM marts.data_quality WHERE severity <> 'info' ORDER BY ALL"),
         "checks": [{"check": c.name, "passed": c.passed, "rows": c.rows} for c in run.checks],
         "tables": run.published,
     }
@@ -182,7 +182,7 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
     console = _console()
     currency = found["currency"]
     console.print(f"\n[bold]{found['company']}[/], as of {found['as_of']} (run {found['run_id']})\n")
-    table = _table("source", ">files", ">changed", ">rows read", "periods read", title="What was read")
+    table = plain_table("source", ">files", ">changed", ">rows read", "periods read", title="What was read")
     for source in found["sources"]:
         periods = f"{source['periods'][0]} to {source['periods'][-1]}" if len(source["periods"]) > 1 else "".join(source["periods"])
         changed = str(source["changed"]) if source["changed"] else "-"
@@ -195,14 +195,14 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
     parts = [(name, total[name] or Decimal(0)) for name in ("attributed", "unattributed", "quarantined")]
     console.print("\n[bold]Every cent[/]: " + ", ".join(f"{money(amount, 2)} {currency} {name}" for name, amount in parts) + "; differences: none\n")
     if found["workloads"]:
-        table = _table("workload", f">{currency} effective", ">of it idle", title=f"What it cost in {found['month']:%B %Y}")
+        table = plain_table("workload", f">{currency} effective", ">of it idle", title=f"What it cost in {found['month']:%B %Y}")
         for row in found["workloads"]:
             table.add_row(row["workload"], money(row["effective_cost"], 2), money(row["idle_cost"], 2) if row["idle_cost"] else "")
         console.print(table)
     recommendations = found["recommendations"]
     if recommendations:
         quarter = f"{recommendations[0]['quarter']}, {recommendations[0]['state']}"
-        table = _table("workload", "today", "recommendation", "why", f">saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})")
+        table = plain_table("workload", "today", "recommendation", "why", f">saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})")
         for row in recommendations:
             moves = row["recommendation"] in _MOVES
             saves = money(row["saving_monthly"]) if row["saving_monthly"] is not None else ""
@@ -213,14 +213,14 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
     if found["findings"]:
         errors = sum(row["severity"] == "error" for row in found["findings"])
         console.print(f"{len(found['findings'])} findings ({errors} errors) in table data_quality: [bold]crossover status[/] lists them")
-    console.print(f"\nResults: [bold]{_short(company.paths.finance)}[/] ({len(found['tables'])} tables, each column with its meaning)")
-    flag = "" if company.file.name == "crossover.yaml" and company.root == Path.cwd() else f" --config {_short(company.file)}"
+    console.print(f"\nResults: [bold]{short_path(company.paths.finance)}[/] ({len(found['tables'])} tables, each column with its meaning)")
+    flag = "" if company.file.name == "crossover.yaml" and company.root == Path.cwd() else f" --config {short_path(company.file)}"
     first = next((row["workload"] for row in recommendations if row["recommendation"] in _MOVES), recommendations[0]["workload"] if recommendations else None)
     if first:
         console.print(f"Next: [bold]crossover explain {first}{flag}[/] tells why; [bold]crossover ui{flag}[/] shows the pipeline")
 
 
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
     """A path as one would type it here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
@@ -244,7 +244,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=max(console.width, 160))
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def plain_table(*columns: str, title: str | None = None) -> Table:
     """A plain table; a column name that starts with > is right-aligned."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for column in columns:
@@ -252,8 +252,9 @@ def _table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    result = con.execute(sql)
+def fetch_rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """A query's rows, each by column name."""
+    result = con.execute(sql, parameters)
     names = [column[0] for column in result.description or []]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

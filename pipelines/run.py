@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 
 import duckdb
+import polars as pl
 
 from models.config import Company, Source
 from models.errors import CrossoverError
@@ -26,6 +27,7 @@ from pipelines.decide import decide_placements
 from pipelines.ingest import KIND_ORDER, SourceSync, ensure_fact_tables, forget_sources_not_in, kinds_read, sync_source
 from pipelines.payroll import cost_people
 from pipelines.publish import comments, publish
+from pipelines.rate_ledger import RATES_IN_FORCE, freeze_rates
 from pipelines.warehouse import one, warehouse, writer_lock
 
 # What a table of the contract measures; its other columns are its grain.
@@ -47,6 +49,14 @@ GRAINS: dict[str, tuple[str, ...]] = {
     "red_flags": ("month", "subject_kind", "subject_id", "flag"),
     "reconciliation": ("source_id", "period", "currency", "converted_from"),
     "invoice_reconciliation": ("issuer", "invoice_id", "period", "currency"),
+    "placement_rules": ("quarter", "workload_id", "position"),
+    "cost_trail": ("month", "workload_id", "cost_category", "source_id", "delivery", "match_id", "cost_basis"),
+    "data_quality": ("run_id", "check_name", "subject", "severity", "message"),
+    "quarantine": ("source_id", "file", "row_number", "period"),
+    "ingestions": ("source_id", "period", "delivery", "version"),
+    "prices": ("provider", "model", "service_tier", "price_class", "token_kind", "valid_from", "valid_to", "source"),
+    "people_rates": ("role", "valid_from", "valid_to"),
+    "assumptions": ("name",),
     "runs": ("run_id",),
 }
 
@@ -63,6 +73,7 @@ class Run:
     syncs: list[SourceSync] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
     published: dict[str, int] = field(default_factory=dict)
+    people_rates: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RATES_IN_FORCE))
     as_of: date | None = None
     run_id: str | None = None
 
@@ -95,6 +106,7 @@ class Run:
         self.run_id = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
         self.con.execute("CREATE OR REPLACE TABLE config.run AS SELECT CAST(? AS VARCHAR) AS run_id", [self.run_id])
         self.con.execute("DELETE FROM ledger.run WHERE run_id = ?", [self.run_id])
+        self.con.execute("UPDATE ledger.run SET status = 'failed' WHERE status = 'running'")  # a killed run can't say so itself
         self.con.execute(
             "INSERT INTO ledger.run VALUES (?, ?, NULL, ?, ?, ?, ?, ?, 'running')",
             [self.run_id, self.started_at, self.as_of, version("crossover"), self.company.sha256, list_version(), assumptions_version],
@@ -104,7 +116,7 @@ class Run:
     def cost_people(self) -> None:
         """People at standard rates, per day."""
         self.progress("costing people at standard rates")
-        cost_people(self.con, self.company, self._day())
+        self.people_rates = cost_people(self.con, self.company, self._day())
 
     def build(self, stage: str) -> Iterator[tuple[sql_models.SqlModel, int]]:
         """Run the SQL models of a stage in order; yields each with its row count."""
@@ -128,13 +140,14 @@ class Run:
         return self.checks
 
     def publish(self) -> dict[str, int]:
-        """Swap the new finance file in."""
+        """Swap the new finance file in; the rates of people that are public from now on are frozen."""
         self.progress("publishing")
         status = "published with refusals" if self.refusals else "published"
         now = datetime.now(UTC).replace(tzinfo=None)
         self.con.execute("UPDATE ledger.run SET status = ?, finished_at = ? WHERE run_id = ?", [status, now, self.run_id])
         sql_models.build(self.con, sql_models.models()["marts.runs"])
         self.published = publish(self.con, self.company.paths.finance)
+        freeze_rates(self.company.paths.state, self.people_rates, self.company.currency)
         return self.published
 
     def _day(self) -> date:

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
+from connectors.private_files import settle, temporary_file
 from models.errors import WriterBusy
 
 # Measured in design.md: too low a limit dies instead of spilling; two reader threads are what two cores take.
@@ -71,13 +72,22 @@ def warehouse(state: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     spill.mkdir(exist_ok=True, mode=0o700)
     umask = os.umask(0o077)  # the file, its log and what spills are the owner's alone
     try:
-        with closing(connect(state / "warehouse.duckdb", spill)) as con:
+        with closing(connect(_made(state / "warehouse.duckdb"), spill)) as con:
             for schema in SCHEMAS:
                 con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             con.execute(_LEDGER)
             yield con
     finally:
         os.umask(umask)
+
+
+def _made(file: Path) -> Path:
+    """The file, made empty and whole where it is missing: what a kill left of a half-made one could never be opened again."""
+    if not file.exists():
+        with temporary_file(file.parent, file.name) as fresh:
+            duckdb.connect(str(fresh)).close()
+            settle(fresh, file)
+    return file
 
 
 def connect(file: Path | None = None, spill: Path | None = None) -> duckdb.DuckDBPyConnection:

@@ -1,4 +1,4 @@
--- One row per (check, subject, message): what a reader of the numbers should know.
+-- One row per (check, subject, severity, message): what a reader of the numbers should know.
 WITH day_match AS (
     SELECT m.feed, m.key_id, m.usage_date, m.is_ambiguous, m.names_unknown_workload, m.names_unknown_pool
     FROM allocation.key_match AS m
@@ -84,6 +84,7 @@ finding AS (
     GROUP BY h.source_id, h.currency
 )
 
-SELECT r.run_id, f.check_name, f.subject, f.severity, CAST(f.rows AS BIGINT) AS rows, f.amount, f.message
+SELECT r.run_id, f.check_name, f.subject, f.severity, CAST(sum(f.rows) AS BIGINT) AS rows, sum(f.amount) AS amount, f.message
 FROM finding AS f
 CROSS JOIN config.run AS r
+GROUP BY r.run_id, f.check_name, f.subject, f.severity, f.message
