@@ -37,11 +37,25 @@ def audit(con: duckdb.DuckDBPyConnection, company: Company, published: Mapping[s
     results = [_run(con, model.name.split(".")[1], model.description, model.text) for model in sql_models.stage("checks")]
     for table, grain in published.items():
         names = ", ".join(f'"{name}"' for name in grain)
-        results.append(_run(con, f"{table}_grain", f"Must return no rows: one row per ({', '.join(grain)})", f"SELECT {names}, count(*) FROM marts.{table} GROUP BY {names} HAVING count(*) > 1"))
+        results.append(
+            _run(
+                con,
+                f"{table}_grain",
+                f"Must return no rows: one row per ({', '.join(grain)})",
+                f"SELECT {names}, count(*) FROM marts.{table} GROUP BY {names} HAVING count(*) > 1",
+            )
+        )
         doubles = [name for name, kind in sql_models.table_columns(con, f"marts.{table}") if kind in ("DOUBLE", "FLOAT")]
         if doubles:
             broken = " OR ".join(f'NOT isfinite("{name}")' for name in doubles)
-            results.append(_run(con, f"{table}_finite", "Must return no rows: no NaN, no infinity", f"SELECT {', '.join(doubles)} FROM marts.{table} WHERE {broken}"))
+            results.append(
+                _run(
+                    con,
+                    f"{table}_finite",
+                    "Must return no rows: no NaN, no infinity",
+                    f"SELECT {', '.join(doubles)} FROM marts.{table} WHERE {broken}",
+                )
+            )
         if "workload_id" in grain and table != "workloads":
             results.append(
                 _run(
@@ -61,7 +75,7 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
     if failed:
         raise AuditFailed(
             f"{len(failed)} of {len(results)} checks failed; nothing was published",
-            found="; ".join(f"{result.name}: {result.rows} rows, such as {result.examples[0] if result.examples else '-'}" for result in failed),
+            found="; ".join(f"{result.name}: {result.rows} rows, such as ({'), ('.join(result.examples)})" for result in failed),
             expected="; ".join(result.description for result in failed),
             todo="correct the source or the configuration and run again; the published file is the last good one",
         )

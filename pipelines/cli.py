@@ -21,7 +21,6 @@ _DEBUG = "--debug"
 
 app = typer.Typer(
     help="What each AI workload costs, how well its GPUs are used, and on which side it belongs: commercial API or self-hosted.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
@@ -122,7 +121,7 @@ def ui(
 
 def main() -> None:
     """The console script: errors become a message and an exit code, never a traceback unless --debug is given."""
-    arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
+    arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG] or ["--help"]
     debug = _DEBUG in sys.argv[1:]
     as_json = "--json" in arguments
     try:
@@ -134,14 +133,19 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("stopped; the published file is the last complete one", err=True)
         sys.exit(130)
+    except typer.exceptions.TyperException as error:
+        usage = _usage_error(error)
+        _fail(usage, debug, as_json, usage.exit_code, str(usage))
     except Exception as error:
-        from click import ClickException
-
-        if isinstance(error, ClickException):
-            error.show()
-            sys.exit(ConfigError.exit_code)
         _fail(error, debug, as_json, 1, f"unexpected {type(error).__name__}: {error}\n  do:       run again with --debug and report what it prints")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_error(error: typer.exceptions.TyperException) -> ConfigError:
+    """What typer says of the arguments, in our words."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "crossover"
+    return ConfigError(error.format_message().rstrip("."), where="the command's arguments", todo=f"`{command} --help` tells what it takes")
 
 
 def _fail(error: Exception, debug: bool, as_json: bool, code: int, text: str) -> None:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import duckdb
 
@@ -190,7 +191,7 @@ def _field(field: str) -> str:
     return f"{prefix}.{key.lower()}" if dot else field
 
 
-def _spans(*histories: History[object]) -> list[tuple[date | None, date | None]]:
+def _spans(*histories: History[Any]) -> list[tuple[date | None, date | None]]:
     """The half-open spans in which no history changes; the first starts where the first value does (None: always)."""
     starts = sorted({entry.valid_from or FIRST_DAY for history in histories for entry in history})
     return [

@@ -12,6 +12,8 @@ import polars as pl
 
 from models.config import Company
 from models.economics.decision import DecisionInputs, decide
+from models.errors import CrossoverError
+from pipelines.fx import monthly_rates
 
 # One seed for every run: the same inputs give the same odds.
 SEED = 20260101
@@ -22,11 +24,12 @@ def decide_placements(con: duckdb.DuckDBPyConnection, company: Company, as_of: d
     """Replace the decision's tables; returns their row counts."""
 
     def frame(name: str) -> pl.DataFrame:
-        return con.sql(f"SELECT * FROM allocation.{name}").pl()
+        table: pl.DataFrame = con.sql(f"SELECT * FROM allocation.{name}").pl()
+        return table
 
     outputs = decide(
         DecisionInputs(
-            company=company,
+            company=_in_reporting_currency(con, company, as_of),
             as_of=as_of,
             seed=SEED,
             usage_hourly=frame("decision_usage_hourly"),
@@ -47,6 +50,31 @@ def decide_placements(con: duckdb.DuckDBPyConnection, company: Company, as_of: d
         con.unregister("decided")
         counts[name] = len(table)
     return counts
+
+
+def _in_reporting_currency(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -> Company:
+    """The company with its GPU prices in the reporting currency, at the rate of as-of's month (shipped prices are in dollars).
+
+    Raises CrossoverError where a candidate's GPU price can't be converted: a comparison without it would be silently one-sided.
+    """
+    month, needed = as_of.replace(day=1), {w.candidates.self_host.gpu_price for w in company.workloads if w.candidates.self_host}
+    foreign = {price.currency for price in company.assumptions.gpu_prices} - {company.currency}
+    rates = {currency: rate for currency, _, rate in monthly_rates(con, company.currency, [(currency, month) for currency in foreign])}
+    prices = []
+    for price in company.assumptions.gpu_prices:
+        if price.currency == company.currency:
+            prices.append(price)
+        elif price.currency in rates:
+            converted = price.price_per_gpu_hour * rates[price.currency]
+            prices.append(price.model_copy(update={"price_per_gpu_hour": converted, "currency": company.currency}))
+        elif price.id in needed:
+            raise CrossoverError(
+                f"GPU price {price.id} is in {price.currency} and can't be compared",
+                where="assumptions.gpu_prices",
+                expected=f"an exchange rate from {price.currency} to {company.currency} for {month:%Y-%m} in a source of kind fx_rates",
+                todo=f"add the rate, or give the price in {company.currency} with `currency: {company.currency}`",
+            )
+    return company.model_copy(update={"assumptions": company.assumptions.model_copy(update={"gpu_prices": tuple(prices)})})
 
 
 def _column(name: str, dtype: pl.DataType) -> str:

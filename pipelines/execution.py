@@ -22,6 +22,7 @@ from pipelines.run import Run, open_run
 
 _SETTINGS = """# Written by Crossover. One run at a time; nothing is sent anywhere.
 telemetry: {enabled: false}
+nux: {enabled: false}
 """
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -84,7 +84,9 @@ def show_status(company: Company, *, as_json: bool) -> int:
             "SELECT source_id AS source, count(DISTINCT delivery) AS deliveries, CAST(sum(rows) AS BIGINT) AS rows, min(period) AS first_period, "
             "max(period) AS last_period, max(ingested_at) AS last_read FROM ingestions WHERE superseded_at IS NULL GROUP BY 1 ORDER BY 1",
         )
-        problems = fetch_rows(con, "SELECT severity, check_name, subject, rows, amount, message FROM data_quality WHERE severity <> 'info' ORDER BY ALL")
+        problems = fetch_rows(
+            con, "SELECT severity, check_name, subject, rows, amount, message FROM data_quality WHERE severity <> 'info' ORDER BY ALL"
+        )
         stale = [p["subject"] for p in problems if p["check_name"] in ("file_refused", "source_unreachable")]
         reconciled = fetch_rows(con, "SELECT status, count(*) AS rows FROM reconciliation GROUP BY 1 ORDER BY 1")
     code = EXIT_REFUSED if stale else 0
@@ -156,7 +158,15 @@ def _document(run: Run) -> dict[str, Any]:
         "as_of": run.as_of,
         "finance": str(run.company.paths.finance),
         "sources": [
-            {"source": s.source_id, "offered": s.offered, "changed": s.reduced, "withdrawn": s.withdrawn, "rows": s.rows, "periods": s.periods, "refused": s.refused}
+            {
+                "source": s.source_id,
+                "offered": s.offered,
+                "changed": s.reduced,
+                "withdrawn": s.withdrawn,
+                "rows": s.rows,
+                "periods": s.periods,
+                "refused": s.refused,
+            }
             for s in run.syncs
         ],
         "money": fetch_rows(
@@ -172,7 +182,9 @@ def _document(run: Run) -> dict[str, Any]:
             "probability, payback_months FROM marts.placement_recommendations WHERE quarter = (SELECT max(quarter) FROM marts.placement_recommendations) "
             "ORDER BY workload_id",
         ),
-        "findings": fetch_rows(con, "SELECT severity, check_name, subject, rows, amount, message FROM marts.data_quality WHERE severity <> 'info' ORDER BY ALL"),
+        "findings": fetch_rows(
+            con, "SELECT severity, check_name, subject, rows, amount, message FROM marts.data_quality WHERE severity <> 'info' ORDER BY ALL"
+        ),
         "checks": [{"check": c.name, "passed": c.passed, "rows": c.rows} for c in run.checks],
         "tables": run.published,
     }
@@ -202,7 +214,9 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
     recommendations = found["recommendations"]
     if recommendations:
         quarter = f"{recommendations[0]['quarter']}, {recommendations[0]['state']}"
-        table = plain_table("workload", "today", "recommendation", "why", f">saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})")
+        table = plain_table(
+            "workload", "today", "recommendation", "why", f">saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})"
+        )
         for row in recommendations:
             moves = row["recommendation"] in _MOVES
             saves = money(row["saving_monthly"]) if row["saving_monthly"] is not None else ""
@@ -215,7 +229,9 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
         console.print(f"{len(found['findings'])} findings ({errors} errors) in table data_quality: [bold]crossover status[/] lists them")
     console.print(f"\nResults: [bold]{short_path(company.paths.finance)}[/] ({len(found['tables'])} tables, each column with its meaning)")
     flag = "" if company.file.name == "crossover.yaml" and company.root == Path.cwd() else f" --config {short_path(company.file)}"
-    first = next((row["workload"] for row in recommendations if row["recommendation"] in _MOVES), recommendations[0]["workload"] if recommendations else None)
+    first = next(
+        (row["workload"] for row in recommendations if row["recommendation"] in _MOVES), recommendations[0]["workload"] if recommendations else None
+    )
     if first:
         console.print(f"Next: [bold]crossover explain {first}{flag}[/] tells why; [bold]crossover ui{flag}[/] shows the pipeline")
 

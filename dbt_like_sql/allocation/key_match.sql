@@ -65,7 +65,8 @@ SELECT
     c.rule_id IS NULL AND (
         (p.pool_id IS NULL AND c.pools_matching > 1) OR (w.workload_id IS NULL AND c.workloads_matching > 1)
     ) AS is_ambiguous,
-    n.workload IS NOT NULL AND w.workload_id IS NULL AND c.rule_id IS NULL AND c.workload_id IS NULL AS names_unknown_workload,
+    n.workload IS NOT NULL AND w.workload_id IS NULL AND c.rule_id IS NULL AND c.workload_id IS NULL
+    AND NOT (c.feed = 'billing' AND coalesce(p.pool_id, c.pool_id) IS NOT NULL) AS names_unknown_workload,
     n.pool IS NOT NULL AND p.pool_id IS NULL AND c.rule_id IS NULL AS names_unknown_pool
 FROM choice AS c
 INNER JOIN named AS n ON c.feed = n.feed AND c.key_id = n.key_id
