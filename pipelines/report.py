@@ -145,8 +145,8 @@ def _document(run: Run) -> dict[str, Any]:
     month = fetch_rows(con, "SELECT max(month) AS month FROM marts.crossover_monthly WHERE is_complete")
     last = month[0]["month"] or (run.as_of.replace(day=1) if run.as_of else None)
     workloads = con.execute(
-        "SELECT workload_id, sum(effective_cost), sum(effective_cost) FILTER (WHERE cost_category = 'gpu_idle') FROM marts.cost_monthly WHERE month = ? "
-        "GROUP BY 1 ORDER BY 2 DESC",
+        "SELECT workload_id, sum(effective_cost), sum(effective_cost) FILTER (WHERE cost_category = 'gpu_idle') FROM marts.cost_monthly "
+        "WHERE month = ? GROUP BY 1 ORDER BY 2 DESC",
         [last],
     ).fetchall()
     return {
@@ -179,8 +179,8 @@ def _document(run: Run) -> dict[str, Any]:
         "recommendations": fetch_rows(
             con,
             "SELECT quarter, state, workload_id AS workload, placement, recommendation, reason, binding_gate, current_cost_monthly, saving_monthly, "
-            "probability, payback_months FROM marts.placement_recommendations WHERE quarter = (SELECT max(quarter) FROM marts.placement_recommendations) "
-            "ORDER BY workload_id",
+            "probability, payback_months FROM marts.placement_recommendations "
+            "WHERE quarter = (SELECT max(quarter) FROM marts.placement_recommendations) ORDER BY workload_id",
         ),
         "findings": fetch_rows(
             con, "SELECT severity, check_name, subject, rows, amount, message FROM marts.data_quality WHERE severity <> 'info' ORDER BY ALL"
@@ -229,10 +229,9 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
         console.print(f"{len(found['findings'])} findings ({errors} errors) in table data_quality: [bold]crossover status[/] lists them")
     console.print(f"\nResults: [bold]{short_path(company.paths.finance)}[/] ({len(found['tables'])} tables, each column with its meaning)")
     flag = "" if company.file.name == "crossover.yaml" and company.root == Path.cwd() else f" --config {short_path(company.file)}"
-    first = next(
-        (row["workload"] for row in recommendations if row["recommendation"] in _MOVES), recommendations[0]["workload"] if recommendations else None
-    )
-    if first:
+    if recommendations:
+        # the most money first: it is what a reader asks about
+        first = max(recommendations, key=lambda row: (row["recommendation"] in _MOVES, row["saving_monthly"] or 0))["workload"]
         console.print(f"Next: [bold]crossover explain {first}{flag}[/] tells why; [bold]crossover ui{flag}[/] shows the pipeline")
 
 

@@ -102,6 +102,8 @@ def _volume(recent: list[Month]) -> str:
     volume, measured = break_even(month).tokens_per_day, month.demand.tokens / month.demand.coverage.days
     if volume is None:
         return "The API's price per token rises or self-hosting gets cheaper: at this mix no volume makes self-hosting the cheaper side for good."
+    if volume <= 0:
+        return "The API's price per token falls: at today's prices self-hosting is the cheaper side at any volume."
     direction, side = ("below", "dearer") if measured > volume else ("above", "cheaper")
     share = f" ({volume / measured:,.2f} times today's)" if measured > 0 else ""
     return f"Volume goes {direction} {volume:,.0f} tokens a day{share}, where self-hosting becomes the {side} side."
@@ -155,7 +157,8 @@ def _volume_row(workload: Workload, recent: list[Month], until: date, outcome: s
         return {"question": "monthly_volume", "answer": None, "evidence": None, "owner": owner, "outcome": "unanswered"}
     measured = sum(month.demand.tokens for month in recent) / sum(month.demand.coverage.days for month in recent)
     volume = break_even(recent[-1]).tokens_per_day
-    meets = "no break-even at this mix" if volume is None else f"break-even {volume:,.0f}"
+    none = "no break-even at this mix" if workload.candidates.self_host or recent[-1].provisioned else "no self-hosted candidate to compare with"
+    meets = none if volume is None else f"break-even {volume:,.0f}"
     evidence = f"measured in {recent[0].month:%Y-%m} to {recent[-1].month:%Y-%m}"
     declared = workload.declared_tokens_per_day
     if declared is not None and measured > 0:
