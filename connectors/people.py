@@ -31,6 +31,17 @@ PROJECTION = ("person_key", *FIELDS[1:])
 
 _REQUIRED = ("person_id", "role", "target", "start", "allocation_pct", "currency")
 _PAY = ("annual_base", "annual_loaded")
+# What a value of these fields can look like at all, besides spellings of "no value". Anything else may be a name or an id in the wrong column:
+# UNREADABLE stands in its place, which no later check accepts either.
+_NO_VALUE = r"NULL|null|None|\(null\)|\\N"
+_FORMS = {
+    "target": r"platform|(workload|pool):.*",
+    "activity": r"[a-z]{1,20}",
+    **dict.fromkeys(("start", "end"), r"[0-9][0-9T:Z+./ -]*"),
+    **dict.fromkeys(("allocation_pct", "annual_base", "annual_loaded"), r"[0-9+.,eE-]*"),
+    "currency": r"[A-Za-z]{3}",
+}
+UNREADABLE = "(unreadable)"
 # What Excel writes where a formula fails. As an id it would make one person of many.
 _FORMULA_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#DIV/0!")
 
@@ -71,7 +82,8 @@ def read_people(data: bytes, ending: str, source: FileSource, key: bytes, where:
     """Project a people file, given whole, to the columns of PROJECTION, all text, in the file's order.
 
     A field is the source's constant, else the column that `columns` names for it, else the column of its own name, else null. Spaces
-    around a value are dropped (an id with and without them is one person), and so are empty rows at the end. Raises BrokenFile where the
+    around a value are dropped (an id with and without them is one person), and so are empty rows at the end. What can't be a value of its
+    field is replaced by UNREADABLE. Raises BrokenFile where the
     file can't be read, or a required column is missing (person_id, role, target, start, allocation_pct, currency, annual_base or annual_loaded).
     """
     table = _text_table(data, ending, where)
@@ -79,7 +91,7 @@ def read_people(data: bytes, ending: str, source: FileSource, key: bytes, where:
     theirs = {field: source.columns.get(field, field) for field in FIELDS if field not in source.constants}
     theirs = {field: name for field, name in theirs.items() if name in table.columns}
     found = pa.Table.from_batches(list(table.batches), pa.schema([(name, pa.string()) for name in table.columns]))
-    fields = {field: _trimmed(found[name]) for field, name in theirs.items()}
+    fields = {field: _formed(field, _trimmed(found[name])) for field, name in theirs.items()}
     rows = max((_rows_without_empty_end(column) for column in fields.values()), default=0)
     fields = {field: column.slice(0, rows) for field, column in fields.items()}
     for field in FIELDS:
@@ -137,6 +149,14 @@ def _check_columns(names: tuple[str, ...], source: FileSource, where: str) -> No
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     text = pyarrow.compute.utf8_trim_whitespace(column)
     return pyarrow.compute.if_else(pyarrow.compute.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _formed(field: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    form = _FORMS.get(field)
+    if form is None:
+        return column
+    fits = pyarrow.compute.match_substring_regex(column, f"^({form}|{_NO_VALUE})$")
+    return pyarrow.compute.if_else(fits, column, pa.scalar(UNREADABLE, pa.string()))
 
 
 def _rows_without_empty_end(column: pa.ChunkedArray) -> int:

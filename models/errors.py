@@ -29,7 +29,7 @@ class CrossoverError(Exception):
     def one_line(self) -> str:
         """The same in one line, for tables and logs."""
         parts = [self.where and f"in {self.where}", self.found and f"found {self.found}", self.expected and f"expected {self.expected}", self.todo]
-        return "; ".join([self.what, *(part for part in parts if part)])
+        return "; ".join([self.what.removesuffix("."), *(part for part in parts if part)])
 
 
 class ConfigError(CrossoverError):

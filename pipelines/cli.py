@@ -136,6 +136,9 @@ def main() -> None:
     except typer.exceptions.TyperException as error:
         usage = _usage_error(error)
         _fail(usage, debug, as_json, usage.exit_code, str(usage))
+    except OSError as error:
+        failure = _system_refusal(error)
+        _fail(failure, debug, as_json, failure.exit_code, str(failure))
     except Exception as error:
         _fail(error, debug, as_json, 1, f"unexpected {type(error).__name__}: {error}\n  do:       run again with --debug and report what it prints")
     sys.exit(code if isinstance(code, int) else 0)
@@ -146,6 +149,14 @@ def _usage_error(error: typer.exceptions.TyperException) -> ConfigError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "crossover"
     return ConfigError(error.format_message().rstrip("."), where="the command's arguments", todo=f"`{command} --help` tells what it takes")
+
+
+def _system_refusal(error: OSError) -> CrossoverError:
+    """A folder that can't be written, a full disk: what the system says, and where."""
+    todo = "let the user that runs Crossover read and write it, or correct the path in the configuration"
+    return CrossoverError(
+        "the system refuses a file or folder", where=error.filename and str(error.filename), found=error.strerror or str(error), todo=todo
+    )
 
 
 def _fail(error: Exception, debug: bool, as_json: bool, code: int, text: str) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -244,7 +246,7 @@ def _reduce(
     assert feed.keys is not None
     checked = keys.select(_contract_columns(feed.keys))
     key_refusals = feeds.violations(feed.keys, checked, "key_id").group_by("key_id").agg(pl.col("reason").sort().str.join("; "))
-    refusals, totals, quirks = _validate_numbers(con, feed, shape, staged, where)
+    refusals, totals, quirks = _validate_numbers(con, feed, shape, staged, keys, where)
     is_subdaily = feed is BILLING_LINE and quirks.subdaily_rows > 0
     con.register("key_refusals", key_refusals)
     con.register("row_refusals", refusals)
@@ -313,34 +315,46 @@ class Quirks:
 
 
 def _validate_numbers(
-    con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, staged: str, where: str
+    con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, staged: str, keys: pl.DataFrame, where: str
 ) -> tuple[pl.DataFrame, pl.DataFrame, Quirks]:
     """Every row's numbers through the contract in batches; the refusals, one row per broken check, the source's totals and the quirks."""
     columns = _contract_columns(feed.numbers)
-    also = ["unreadable", "currency"] if feed is BILLING_LINE else ["unreadable"]
+    currencies = keys["currency"].unique() if feed is BILLING_LINE else pl.Series([None], dtype=pl.String)
+    # A bill rarely has two currencies, and text is what costs most on its way from DuckDB to polars.
+    currency = pl.lit(currencies.item(), pl.String) if len(currencies) == 1 else pl.col("currency")
     refusals = [pl.DataFrame(schema={"row_number": pl.Int64, "reason": pl.String})]
     totals = [pl.DataFrame(schema=_TOTALS)]
-    quirks, refused = Quirks(), 0
-    for batch in _batches(con, f"SELECT {', '.join([*columns, *also])} FROM {staged}"):
-        found = pl.concat([
-            _unreadable(con, batch.select("row_number", "unreadable"), shape),
-            feeds.violations(feed.numbers, batch.select(columns), "row_number"),
-        ])  # fmt: skip
-        refused += len(found)
-        if refused > REFUSED_ROWS_MAX:
-            raise BrokenFile(
-                f"more than {REFUSED_ROWS_MAX:,} rows break the contract",
-                where=where,
-                found="; ".join(found["reason"].unique().sort().head(3).to_list()),
-                expected=f"rows of a {shape.kind} file",
-                todo="check that the columns are mapped to what they are",
-            )
-        refusals.append(found)
-        totals.append(_totals(feed, batch))
-        quirks.rows += len(batch)
-        if feed is BILLING_LINE:
-            _count_quirks(batch, quirks)
-    return pl.concat(refusals), _sums(pl.concat(totals)), quirks
+    quirks, refused, unreadable_everywhere = Quirks(), 0, -1
+    with closing(_batches(con, f"SELECT {', '.join([*columns, 'unreadable', *currency.meta.root_names()])} FROM {staged}")) as batches:
+        for batch in batches:
+            found = pl.concat([
+                _unreadable(con, batch.select("row_number", "unreadable"), shape),
+                feeds.violations(feed.numbers, batch.select(columns), "row_number"),
+            ])  # fmt: skip
+            refused += len(found)
+            if refused > REFUSED_ROWS_MAX:
+                raise BrokenFile(
+                    f"more than {REFUSED_ROWS_MAX:,} rows break the contract",
+                    where=where,
+                    found="; ".join(found["reason"].unique().sort().head(3).to_list()),
+                    expected=f"rows of a {shape.kind} file",
+                    todo="check that the columns are mapped to what they are",
+                )
+            refusals.append(found)
+            totals.append(_totals(feed, batch, currency))
+            quirks.rows += len(batch)
+            unreadable_everywhere &= int(batch["unreadable"].bitwise_and() or 0)
+            if feed is BILLING_LINE:
+                _count_quirks(batch, quirks)
+    if quirks.rows and unreadable_everywhere:
+        raise BrokenFile(
+            f"wrong type: column {' and '.join(unreadable_columns(shape, unreadable_everywhere))} can't be read in any row",
+            where=where,
+            found=f"{quirks.rows:,} rows, none of them readable",
+            expected=_type_words(shape, unreadable_everywhere),
+            todo="export the file again with this column in its documented type, or map another column to it in the source's `columns:`",
+        )
+    return pl.concat(refusals), pl.concat(totals).group_by("period", "currency").agg(pl.col("row_count").sum(), *_sums(_TOTALLED)), quirks
 
 
 _TOTALS = {
@@ -352,23 +366,23 @@ _TOTALS = {
 }
 
 
-def _totals(feed: Feed, batch: pl.DataFrame) -> pl.DataFrame:
+_TOTALLED = {"source_billed": "source_billed", "source_effective": "source_effective"}
+_BILLED = {"source_billed": "billed_cost", "source_effective": "effective_cost"}
+
+
+def _totals(feed: Feed, batch: pl.DataFrame, currency: pl.Expr) -> pl.DataFrame:
     """What a batch says in all, accepted or not, per period and currency."""
-    ours = {"row_count": pl.lit(1)}
-    if feed is BILLING_LINE:
-        ours |= {name: pl.col(column) for name, column in _BILLED.items()}
-    else:
-        ours |= {"period": pl.col("usage_at").dt.truncate("1mo")}
-    return _sums(batch.select(ours.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in _TOTALS.items()))
+    money = _BILLED if feed is BILLING_LINE else {}
+    day = pl.col("billing_period" if feed is BILLING_LINE else "usage_at").cast(pl.Date).alias("period")
+    days = batch.group_by(day, *currency.meta.root_names()).agg(pl.len().alias("row_count"), *_sums(money))
+    # The calendar is asked of the few days, not of the rows.
+    found = {"period": pl.col("period").dt.truncate("1mo"), "currency": currency, "row_count": pl.col("row_count"), **{n: pl.col(n) for n in money}}
+    return days.select(found.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in _TOTALS.items())
 
 
-_BILLED = {"period": "billing_period", "currency": "currency", "source_billed": "billed_cost", "source_effective": "effective_cost"}
-
-
-def _sums(rows: pl.DataFrame) -> pl.DataFrame:
-    """Exact sums; where no row has a number there is no sum either."""
-    money = [pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()) for name in ("source_billed", "source_effective")]
-    return rows.group_by("period", "currency").agg(pl.col("row_count").sum(), *money)
+def _sums(columns: Mapping[str, str]) -> list[pl.Expr]:
+    """Exact sums, under new names; where no row has a number there is no sum either."""
+    return [pl.when(pl.col(column).count() > 0).then(pl.col(column).sum()).alias(name) for name, column in columns.items()]
 
 
 def _count_quirks(batch: pl.DataFrame, quirks: Quirks) -> None:
@@ -396,12 +410,19 @@ def _type_words(shape: RawShape, mask: int) -> str:
     return " and ".join(sorted({words.get(shape.column(name).type, f"a {shape.column(name).type}") for name in unreadable_columns(shape, mask)}))
 
 
-def _batches(con: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pl.DataFrame]:
-    """The rows of a query as eager polars frames of BATCH_ROWS: pandera checks nothing but types on a LazyFrame."""
-    for batch in con.sql(sql).to_arrow_reader(BATCH_ROWS):
-        frame = pl.from_arrow(batch)
-        assert isinstance(frame, pl.DataFrame)
-        yield frame
+def _batches(con: duckdb.DuckDBPyConnection, sql: str) -> Generator[pl.DataFrame, None, None]:
+    """The rows of a query as eager polars frames of BATCH_ROWS: pandera checks nothing but types on a LazyFrame.
+
+    One batch is fetched while the one before it is looked at; the connection is the generator's until it is closed.
+    """
+    reader = con.sql(sql).to_arrow_reader(BATCH_ROWS)
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        fetched = ahead.submit(next, reader, None)
+        while (batch := fetched.result()) is not None:
+            fetched = ahead.submit(next, reader, None)
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)
+            yield frame
 
 
 def _assert_unique_hashes(con: duckdb.DuckDBPyConnection, feed: Feed, keys: pl.DataFrame) -> None:

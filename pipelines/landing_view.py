@@ -58,25 +58,30 @@ def landing_view_sql(
             expected=f"every required column of a {shape.kind} file",
             todo="export the file again with these columns, or map them in the source's `columns:`",
         )
-    selected, unreadable = [f"CAST({'NULL' if texts else 'file_row_number + 1'} AS BIGINT) AS row_number"], []
+    read, selected, unreadable = [f"CAST({'NULL' if texts else 'file_row_number + 1'} AS BIGINT) AS row_number"], ["row_number"], []
     for position, column in enumerate(shape.columns):
         theirs = None if texts and column.type not in _TEXTS else _found(column, physical, columns)
+        selected.append(quoted(column.name))
         if column.name in constants:
             raw, type_name = literal(constants[column.name]), "VARCHAR"
         elif theirs is None:
-            selected.append(f"CAST(NULL AS {_SQL_TYPES[column.type]}) AS {quoted(column.name)}")
+            read.append(f"CAST(NULL AS {_SQL_TYPES[column.type]}) AS {quoted(column.name)}")
             continue
         else:
             raw, type_name = quoted(theirs), physical[theirs]
         if theirs in plain and column.type in _TEXTS:
-            selected.append(f"{raw} AS {quoted(column.name)}")
+            read.append(f"{raw} AS {quoted(column.name)}")
             continue
-        read, can_fail = _reader(column, raw, type_name, timezone, where, theirs or column.name)
-        selected.append(f"{read} AS {quoted(column.name)}")
+        reader, can_fail = _reader(column, raw, type_name, timezone, where, theirs or column.name)
+        read.append(f"{reader} AS {quoted(column.name)}")
         if can_fail:
-            unreadable.append(f"CASE WHEN {_is_unreadable(raw, type_name, read, column)} THEN {1 << position} ELSE 0 END")
+            suspect = quoted(f"suspect {column.name}")
+            read.append(f"{_is_suspect(raw, type_name, column)} AS {suspect}")
+            is_null = "" if _is_double(type_name, column) else f" AND {quoted(column.name)} IS NULL"
+            unreadable.append(f"CASE WHEN {suspect}{is_null} THEN {1 << position} ELSE 0 END")
     selected.append(f"CAST({' + '.join(unreadable) if unreadable else '0'} AS BIGINT) AS unreadable")
-    return "SELECT " + ",\n       ".join(selected) + f"\nFROM {texts or _parquet(files)}"
+    # Two levels, so that asking whether a value was readable doesn't read it a second time.
+    return f"SELECT {', '.join(selected)}\nFROM (SELECT " + ",\n       ".join(read) + f"\nFROM {texts or _parquet(files)})"
 
 
 def distinct_texts_sql(shape: RawShape, files: Sequence[Path], physical: Mapping[str, str], *, columns: Mapping[str, str]) -> str:
@@ -135,11 +140,15 @@ def _text(raw: str) -> str:
     return f"CASE WHEN {raw} IN ({_SPELLINGS}) THEN NULL ELSE {raw} END"
 
 
-def _is_unreadable(raw: str, type_name: str, read: str, column: RawColumn) -> str:
-    if type_name == "DOUBLE" and column.type != "count":
-        return f"NOT abs({raw}) < {_DECIMAL_LIMIT}"  # NaN is above every number; the conversion isn't computed a second time
-    present = _text(raw) if type_name == "VARCHAR" else raw
-    return f"{present} IS NOT NULL AND {read} IS NULL"
+def _is_double(type_name: str, column: RawColumn) -> bool:
+    return type_name == "DOUBLE" and column.type in ("money", "quantity")
+
+
+def _is_suspect(raw: str, type_name: str, column: RawColumn) -> str:
+    """Whether there is a value that must not read as null: of a DOUBLE one that will, which its own magnitude tells."""
+    if _is_double(type_name, column):
+        return f"NOT abs({raw}) < {_DECIMAL_LIMIT}"  # NaN is above every number
+    return f"({raw} IS NOT NULL AND {raw} NOT IN ({_SPELLINGS}))" if type_name == "VARCHAR" else f"{raw} IS NOT NULL"
 
 
 def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: str, theirs: str) -> tuple[str, bool]:
@@ -152,13 +161,13 @@ def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: s
         return f"CAST({raw} AS VARCHAR)", False
     if column.type in ("money", "quantity"):
         if type_name == "VARCHAR":
-            return _decimal_of_text(_text(raw)), True
+            return _decimal_of_text(raw), True
         if type_name == "DOUBLE":
-            # A direct cast is inexact from about 1,000 up and beyond 12 decimals. Below 2,048 multiples of 1e-12 are at least four DOUBLEs
-            # apart: a value that one of them reads back as is that multiple and no other, and the cast through 64 bits finds it.
+            # What the shortest text says and what the product below says are each within x * 1e12 / 2**53 of x * 1e12, together less than
+            # abs(x) * 2.3e-4. Farther than that from half a step of 1e-12 both round to the same step, and no tie is near.
             direct = f"CAST(CAST({raw} AS DECIMAL(18,12)) AS DECIMAL(38,12))"
-            exact = _decimal_of_text(f"CAST({raw} AS VARCHAR)")
-            return f"CASE WHEN abs({raw}) < 2048 AND round({raw} * 1e12) / 1e12 = {raw} THEN {direct} ELSE {exact} END", True
+            is_clear = f"abs({raw}) < 1000 AND abs({raw} * 1e12 - round({raw} * 1e12)) < 0.499 - abs({raw}) * 2.3e-4"
+            return f"CASE WHEN {is_clear} THEN {direct} ELSE {_decimal_of_text(f'CAST({raw} AS VARCHAR)')} END", True
         if type_name == "FLOAT":
             return _decimal_of_text(f"CAST({raw} AS VARCHAR)"), True
         if type_name.startswith("DECIMAL"):
@@ -170,7 +179,7 @@ def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: s
         if type_name in _INTEGERS:
             return f"TRY_CAST({raw} AS BIGINT)", type_name in ("HUGEINT", "UBIGINT")
         if type_name == "VARCHAR" or type_name in _NUMBERS or type_name.startswith("DECIMAL"):
-            number = f"TRY_CAST({_text(raw) if type_name == 'VARCHAR' else raw} AS DECIMAL(38,12))"
+            number = f"TRY_CAST({raw} AS DECIMAL(38,12))"
             return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({number} AS BIGINT) END", True
     else:
         stamp = _timestamp(raw, type_name, timezone, is_month=column.type == "month", is_day=column.type != "timestamp")
@@ -188,7 +197,9 @@ def _reader(column: RawColumn, raw: str, type_name: str, timezone: str, where: s
 
 def _decimal_of_text(text: str) -> str:
     """Read as written, rounded once, half-even, to 12 decimals (contract section 3, Exactness)."""
-    return f"coalesce(round_even(TRY_CAST({text} AS DECIMAL(38,24)), 12), TRY_CAST({text} AS DECIMAL(38,12)))"
+    rounded = f"coalesce(round_even(TRY_CAST({text} AS DECIMAL(38,24)), 12), TRY_CAST({text} AS DECIMAL(38,12)))"
+    needs_no_rounding = f"strlen({text}) - strpos({text}, '.') <= 12 AND NOT contains({text}, 'e') AND NOT contains({text}, 'E')"
+    return f"CASE WHEN {needs_no_rounding} THEN TRY_CAST({text} AS DECIMAL(38,12)) ELSE {rounded} END"
 
 
 def _timestamp(raw: str, type_name: str, timezone: str, *, is_month: bool, is_day: bool) -> str | None:
@@ -201,9 +212,7 @@ def _timestamp(raw: str, type_name: str, timezone: str, *, is_month: bool, is_da
         return f"CAST({raw} AS TIMESTAMP)" if timezone == "UTC" else f"timezone('UTC', timezone({zone}, CAST({raw} AS TIMESTAMP)))"
     if type_name != "VARCHAR":
         return None
-    text = _text(raw)
-    if is_month:
-        text = f"CASE WHEN length({text}) = 7 THEN {text} || '-01' ELSE {text} END"
+    text = f"CASE WHEN length({raw}) = 7 THEN {raw} || '-01' ELSE {raw} END" if is_month else raw
     naive = f"TRY_CAST({text} AS TIMESTAMP)"
     if is_day:
         return naive

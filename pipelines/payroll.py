@@ -192,7 +192,8 @@ def _quarantine(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, refusals: pl
     for number, reason in sorted(reasons.items()):
         pieces = rows.filter(pl.col("row_number") == number)
         first = pieces.row(0, named=True)
-        known = pieces.drop_nulls(["person_key", "role", "start", "allocation_pct", "annual_loaded", "target", "activity"])
+        # an allocation that can't be one would be the row's own number in what is published: its cost is unknown
+        known = pieces.filter(pl.col("allocation_pct").is_between(0, 100)).drop_nulls(["person_key", "role", "start", "allocation_pct", "annual_loaded", "target", "activity"])
         is_costed = len(known) == len(pieces) and first["role"] in priced_roles
         cost = _book(con, first["source_id"], known, rates, as_of, is_refused=True) if is_costed else None
         con.execute(

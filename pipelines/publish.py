@@ -38,7 +38,7 @@ def comments() -> dict[str, TableComment]:
 
 def publish(con: duckdb.DuckDBPyConnection, finance: Path) -> dict[str, int]:
     """Write every published table of `marts` to `finance`; returns row counts. The old file stays until the new one is complete."""
-    finance.parent.mkdir(parents=True, exist_ok=True)
+    _make_readable_folder(finance.parent)
     building = finance.with_name(f".{finance.name}.building")
     for leftover in (building, _wal(building)):
         leftover.unlink(missing_ok=True)
@@ -65,6 +65,14 @@ def publish(con: duckdb.DuckDBPyConnection, finance: Path) -> dict[str, int]:
     _wal(finance).unlink(missing_ok=True)
     os.replace(building, finance)
     return counts
+
+
+def _make_readable_folder(folder: Path) -> None:
+    """Finance reads here, so folders made for it are open to read, whatever the umask of the private warehouse."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+        path.chmod(0o755)
 
 
 def _verify(file: Path, counts: dict[str, int]) -> None:

@@ -174,6 +174,7 @@ def _document(run: Run) -> dict[str, Any]:
             "SELECT sum(attributed_effective) AS attributed, sum(unattributed_effective) AS unattributed, sum(quarantined_effective) AS quarantined "
             "FROM marts.reconciliation WHERE is_reporting_currency",
         )[0],
+        **_quarantine(con),
         "month": last,
         "workloads": [{"workload": w, "effective_cost": cost, "idle_cost": idle} for w, cost, idle in workloads],
         "recommendations": fetch_rows(
@@ -188,6 +189,12 @@ def _document(run: Run) -> dict[str, Any]:
         "checks": [{"check": c.name, "passed": c.passed, "rows": c.rows} for c in run.checks],
         "tables": run.published,
     }
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many rows wait in quarantine, and how many of them carry money that can't be told in the reporting currency."""
+    ((rows, unknown),) = con.execute("SELECT count(*), count(*) FILTER (WHERE effective_cost IS NULL) FROM ledger.quarantine").fetchall()
+    return {"quarantined_rows": rows, "quarantined_unknown": unknown}
 
 
 def _print_run(company: Company, found: dict[str, Any]) -> None:
@@ -205,7 +212,9 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
             console.print(f"[red]refused[/] {source['source']}: {line}", highlight=False)
     total = found["money"]
     parts = [(name, total[name] or Decimal(0)) for name in ("attributed", "unattributed", "quarantined")]
-    console.print("\n[bold]Every cent[/]: " + ", ".join(f"{money(amount, 2)} {currency} {name}" for name, amount in parts) + "; differences: none\n")
+    waiting = f" ({found['quarantined_rows']:,} rows, some of unknown amount)" if found["quarantined_unknown"] else ""
+    said = ", ".join(f"{money(amount, 2)} {currency} {name}" for name, amount in parts)
+    console.print(f"\n[bold]Every cent[/]: {said}{waiting}; differences: none\n")
     if found["workloads"]:
         table = plain_table("workload", f">{currency} effective", ">of it idle", title=f"What it cost in {found['month']:%B %Y}")
         for row in found["workloads"]:

@@ -26,7 +26,8 @@ cost_month AS (
 present AS (
     SELECT u.month, u.workload_id, u.side FROM usage_month AS u
     UNION
-    SELECT c.month, c.workload_id, c.side FROM cost_month AS c WHERE c.side <> 'neutral'
+    -- what costs nothing makes nobody share in anything
+    SELECT c.month, c.workload_id, c.side FROM cost_month AS c WHERE c.side <> 'neutral' AND c.cost <> 0
 ),
 
 basis AS (

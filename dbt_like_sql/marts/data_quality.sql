@@ -31,6 +31,14 @@ finding AS (
         r.message || CASE WHEN r.has_good_version THEN '; the last good version stays in use' ELSE '; there is no earlier version' END
     FROM ledger.refusal AS r
     UNION ALL
+    -- facts mirror what a source offers, so a file that is gone has taken its rows along
+    SELECT
+        'file_withdrawn', d.source_id, 'warning', max(d.row_count), NULL,
+        d.delivery || ' is no longer offered by the source: its rows left the books; bring it back if it was not meant to go'
+    FROM ledger.delivery AS d
+    GROUP BY d.source_id, d.delivery
+    HAVING bool_and(d.superseded_at IS NOT NULL)
+    UNION ALL
     SELECT 'ambiguous_match', m.source_id, 'warning', sum(m.rows), sum(m.amount), 'rows match more than one pool or workload; the first in file order was taken'
     FROM matched AS m WHERE m.is_ambiguous GROUP BY m.source_id
     UNION ALL
@@ -70,6 +78,13 @@ finding AS (
     FROM allocation.pool_hour AS h
     WHERE h.replica_seconds > h.replicas * 3600 AND h.replicas > 0
     GROUP BY h.pool_id
+    UNION ALL
+    SELECT
+        'two_rates_on_a_day', x.source_id, 'warning', count(*), NULL,
+        'two rates from ' || x.base || ' to ' || x.quote || ' on ' || strftime(x.rate_date, '%Y-%m-%d') || ': the lower one is taken'
+    FROM facts.fx_rate AS x
+    GROUP BY x.source_id, x.base, x.quote, x.rate_date
+    HAVING count(DISTINCT x.rate) > 1
     UNION ALL
     SELECT
         'invoice_differs', i.issuer, 'warning', 1, i.difference,

@@ -114,7 +114,7 @@ class OwnedHardware(_Contract):
     """An asset with its straight-line life and its running costs."""
 
     row_number: pl.Int64
-    asset_id: str
+    asset_id: str = pa.Field(unique=True)
     pool: str
     gpus: pl.Int64 = pa.Field(ge=0)
     purchase_price: Money = pa.Field(ge=0)
@@ -160,6 +160,7 @@ _WORDS = {
     "annual_base": "salary is negative",
     "annual_loaded": "salary is negative",
     "rate": "rate is not above zero",
+    "asset_id": "the asset is given twice",
     "pue": "power usage effectiveness is below 1",
     "life_months": "life is not above zero months",
 }

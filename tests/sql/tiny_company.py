@@ -82,7 +82,7 @@ def _next(day: str) -> str:
     return date.fromordinal(date.fromisoformat(day).toordinal() + 1).isoformat()
 
 
-@dataclass
+@dataclass(repr=False)
 class TinyCompany:
     """A company whose warehouse is open."""
 
