@@ -27,10 +27,10 @@ MODELS = (
 
 # Scatters a row's number over 32 bits (Knuth's multiplicative hash).
 _SCATTERED = "(i * 2654435761 % 4294967296)"
-# Some of what a real export holds: 39 columns, costs as DOUBLE with 10 decimals, an hour of all resources after the other.
+# Some of what a real export holds: 39 columns, costs as DOUBLE with 10 decimals, one hour's resources after another's.
 _FOCUS = f"""
 WITH line AS (
-    SELECT i, {_SCATTERED} % {RESOURCES} AS resource, ((i * 40503) % 1000003) / 997.0 AS cost,
+    SELECT i, {_SCATTERED} % {RESOURCES} AS resource, ((i * 40503) % 1000003) / 9973.0 AS cost,
         TIMESTAMP '{MONTH}-01 00:00:00' + to_hours(CAST(i * {HOURS} // {{rows}} AS INTEGER)) AS hour
     FROM range({{rows}}) AS numbers (i)
 ),
@@ -41,12 +41,14 @@ named AS (
     FROM line
 )
 SELECT
-    round(cost, 10) AS BilledCost, round(cost * 0.994, 10) AS EffectiveCost, round(cost * 1.007, 10) AS ListCost, round(cost * 1.007, 10) AS ContractedCost,
+    round(cost, 10) AS BilledCost, round(cost * 0.994, 10) AS EffectiveCost, round(cost * 1.007, 10) AS ListCost,
+    round(cost * 1.007, 10) AS ContractedCost,
     'USD' AS BillingCurrency, '1234' AS BillingAccountId, 'Main' AS BillingAccountName,
     TIMESTAMP '{MONTH}-01 00:00:00' AS BillingPeriodStart, TIMESTAMP '{MONTH}-01 00:00:00' + INTERVAL 1 MONTH AS BillingPeriodEnd,
     hour AS ChargePeriodStart, hour + INTERVAL 1 HOUR AS ChargePeriodEnd, 'Usage' AS ChargeCategory, CAST(NULL AS VARCHAR) AS ChargeClass,
     'desc of ' || sku || ' per hour' AS ChargeDescription, 'Usage-Based' AS ChargeFrequency,
-    CASE WHEN is_committed THEN 'sp-' || (resource % 7) END AS CommitmentDiscountId, CASE WHEN is_committed THEN 'Used' END AS CommitmentDiscountStatus,
+    CASE WHEN is_committed THEN 'sp-' || (resource % 7) END AS CommitmentDiscountId,
+    CASE WHEN is_committed THEN 'Used' END AS CommitmentDiscountStatus,
     CASE WHEN is_committed THEN 'Spend' END AS CommitmentDiscountCategory, CAST(NULL AS VARCHAR) AS CommitmentDiscountName,
     CAST(NULL AS VARCHAR) AS CommitmentDiscountType, CAST(1 + resource % 3 AS DOUBLE) AS ConsumedQuantity, 'Hours' AS ConsumedUnit,
     'Amazon Web Services, Inc.' AS InvoiceIssuerName, 'inv-' || (resource % 3) AS InvoiceId, 1.0e0 AS ListUnitPrice, 1.0e0 AS ContractedUnitPrice,

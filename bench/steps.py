@@ -57,7 +57,7 @@ _FACTS = {"focus": ("facts.billing_line", "source_billed_cost"), "request_log": 
 
 @dataclass
 class Measurement:
-    """Seconds of wall and processor time. `checksum` is a sum over all rows (billed cost, output tokens): a step that differs from its floor is wrong."""
+    """Seconds of wall and processor time. `checksum` is a sum over all rows (billed cost, output tokens), on which all steps must agree."""
 
     rows: int
     groups: int = 0

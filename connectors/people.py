@@ -83,8 +83,8 @@ def read_people(data: bytes, ending: str, source: FileSource, key: bytes, where:
 
     A field is the source's constant, else the column that `columns` names for it, else the column of its own name, else null. Spaces
     around a value are dropped (an id with and without them is one person), and so are empty rows at the end. What can't be a value of its
-    field is replaced by UNREADABLE. Raises BrokenFile where the
-    file can't be read, or a required column is missing (person_id, role, target, start, allocation_pct, currency, annual_base or annual_loaded).
+    field is replaced by UNREADABLE. Raises BrokenFile where the file can't be read, or a required column is missing (person_id, role, target,
+    start, allocation_pct, currency, annual_base or annual_loaded).
     """
     table = _text_table(data, ending, where)
     _check_columns(table.columns, source, where)

@@ -545,13 +545,13 @@ def _stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Sourc
     if shape.feed == "billing_line":
         # Row keys and whole days are this engine's own functions, so they stand here and not in the portable SQL files.
         # A division is dear and a long charge rare, so it stands behind a comparison.
-        microseconds = "(epoch_us(s.charge_end) - epoch_us(s.charge_start))"
+        lasts = "(epoch_us(s.charge_end) - epoch_us(s.charge_start))"
         once = "s.charge_frequency = 'One-Time' OR s.charge_category = 'Purchase'"
         con.execute(
             f"CREATE OR REPLACE VIEW staging.billing_line AS SELECT s.*, {literal(source.id)} AS source_id, "
             f"hash({_key_columns('facts.billing_key', source)}) AS key_id, "
-            f"CAST(CASE WHEN {microseconds} <= 86400000000 OR {once} THEN 1 ELSE ({microseconds} + 86399999999) // 86400000000 END AS INTEGER) AS charge_days, "
-            f"CAST(CASE WHEN {microseconds} <= 3600000000 THEN 1 ELSE ({microseconds} + 3599999999) // 3600000000 END AS BIGINT) AS charge_hours "
+            f"CAST(CASE WHEN {lasts} <= 86400000000 OR {once} THEN 1 ELSE ({lasts} + 86399999999) // 86400000000 END AS INTEGER) AS charge_days, "
+            f"CAST(CASE WHEN {lasts} <= 3600000000 THEN 1 ELSE ({lasts} + 3599999999) // 3600000000 END AS BIGINT) AS charge_hours "
             f"FROM staging.{shape.kind} s"
         )
     elif shape.feed == "api_usage":

@@ -31,6 +31,8 @@ _DAY = (
     "allocation_pct DECIMAL(38, 12), effective_cost DECIMAL(38, 12), is_refused BOOLEAN"
 )
 _CURRENCY = re.compile("[A-Z]{3}")
+# allocation x rate / 12 / days of the month, rounded once per day: people's cost is defined by these days
+_COST = "CAST(round(CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200 / day(last_day(usage_date)), 12) AS DECIMAL(38, 12))"
 _RATE = "role VARCHAR, role_group VARCHAR, annual_rate DECIMAL(38, 12), valid_from DATE, valid_to DATE, source VARCHAR"
 
 
@@ -76,7 +78,9 @@ def _staged(con: duckdb.DuckDBPyConnection, company: Company) -> pl.DataFrame:
     """Every row of every current people file, through the same view and staging SQL as other sources, in a database of memory only."""
     frames = []
     kinds = {source.id for source in company.sources if source.kind == "people"}
-    deliveries = con.execute("SELECT source_id, delivery, columnar FROM ledger.delivery WHERE superseded_at IS NULL AND kind = 'people' ORDER BY 1, 2").fetchall()
+    deliveries = con.execute(
+        "SELECT source_id, delivery, columnar FROM ledger.delivery WHERE superseded_at IS NULL AND kind = 'people' ORDER BY 1, 2"
+    ).fetchall()
     with connect() as memory:
         memory.execute("CREATE SCHEMA landing")
         memory.execute("CREATE SCHEMA staging")
@@ -94,7 +98,8 @@ def _staged(con: duckdb.DuckDBPyConnection, company: Company) -> pl.DataFrame:
     if not frames:
         return pl.DataFrame()
     # one number per row over all files, so that overlaps are seen across files
-    return pl.concat(frames).rename({"row_number": "file_row_number"}).with_row_index("row_number", 1).cast({"row_number": pl.Int64})
+    rows: pl.DataFrame = pl.concat(frames).rename({"row_number": "file_row_number"}).with_row_index("row_number", 1)
+    return rows.cast({"row_number": pl.Int64})
 
 
 def _refusals(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame, as_of: date) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -102,10 +107,11 @@ def _refusals(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFra
     names = {name: workload.id for workload in company.workloads for name in (workload.id, *workload.aliases)}
     pools = {pool.id for pool in company.pools}
     contract = feeds.PeopleAllocations
-    checked = rows.select([name for name in contract.to_schema().columns])
+    checked = rows.select(list(contract.to_schema().columns))
     found = [feeds.violations(contract, checked, "row_number")]
     unreadable = rows.filter(pl.col("unreadable") != 0)
-    found.append(_reasons(unreadable["row_number"].to_list(), [f"{' and '.join(unreadable_columns(PEOPLE, m))} can't be read" for m in unreadable["unreadable"]]))
+    unread = [f"{' and '.join(unreadable_columns(PEOPLE, mask))} can't be read" for mask in unreadable["unreadable"]]
+    found.append(_reasons(unreadable["row_number"].to_list(), unread))
     dangling = [
         (row["row_number"], f"target {row['target_kind']}:{row['target_id']} is not configured")
         for row in rows.select("row_number", "target_kind", "target_id").iter_rows(named=True)
@@ -114,12 +120,15 @@ def _refusals(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFra
     found.append(_reasons([n for n, _ in dangling], [reason for _, reason in dangling]))
     resolved = pl.col("target_id").replace(names)
     rows = rows.with_columns(
-        target_id=pl.when(pl.col("target_kind") == "workload").then(resolved).otherwise("target_id"), start=pl.col("start_date"), end=pl.col("end_date")
+        target_id=pl.when(pl.col("target_kind") == "workload").then(resolved).otherwise("target_id"),
+        start=pl.col("start_date"),
+        end=pl.col("end_date"),
     ).with_columns(target=pl.concat_str(["target_kind", "target_id"], separator=":", ignore_nulls=True))
     rows, unconverted = _loaded(con, company, rows, as_of)
     found.append(_reasons([n for n, _ in unconverted], [f"no exchange rate from {currency} to {company.currency}" for _, currency in unconverted]))
     broken = pl.concat(found)["row_number"].unique()
-    whole = rows.filter(~pl.col("row_number").is_in(broken.implode())).unique("row_number").with_columns(start=pl.col("start_date"), end=pl.col("end_date"))
+    whole = rows.filter(~pl.col("row_number").is_in(broken.implode())).unique("row_number")
+    whole = whole.with_columns(start=pl.col("start_date"), end=pl.col("end_date"))
     for numbers, reason in (
         (overlaps(whole.select(_ECONOMICS)), "overlaps another row of the same person, target and activity"),
         (over_allocated(whole.select(_ECONOMICS)), "the person's allocations add up to more than 100 %"),
@@ -170,30 +179,27 @@ def _book(con: duckdb.DuckDBPyConnection, source_id: str, rows: pl.DataFrame, ra
         return Decimal(0)
     daily = daily_fte(rows.select(_ECONOMICS), rates, as_of)
     con.register("daily", daily)
-    # allocation x rate / 12 / days of the month, rounded once per day: people's cost is defined by these days
-    booked = con.execute(
-        "INSERT INTO facts.people_day SELECT ?, usage_date, split_part(target, ':', 1), nullif(split_part(target, ':', 2), ''), activity, role_group, "
-        "annual_rate, allocation_pct, CAST(round(CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200 / day(last_day(usage_date)), 12) "
-        "AS DECIMAL(38, 12)), ? FROM daily",
+    con.execute(
+        "INSERT INTO facts.people_day SELECT ?, usage_date, split_part(target, ':', 1), nullif(split_part(target, ':', 2), ''), activity, "
+        f"role_group, annual_rate, allocation_pct, {_COST}, ? FROM daily",
         [source_id, is_refused],
     )
-    del booked
-    row = one(con, "SELECT sum(CAST(round(CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200 / day(last_day(usage_date)), 12) AS DECIMAL(38, 12))) FROM daily"
-    )
+    row = one(con, f"SELECT sum({_COST}) FROM daily")
     con.unregister("daily")
     return Decimal(row[0]) if row and row[0] is not None else Decimal(0)
 
 
 def _quarantine(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, refusals: pl.DataFrame, rates: pl.DataFrame, as_of: date) -> None:
     """Refused rows with their reasons and what they would have cost at the standard rate; unknown where it can't be told."""
-    reasons = {row["row_number"]: row["reason"] for row in refusals.group_by("row_number").agg(pl.col("reason").sort().str.join("; ")).iter_rows(named=True)}
+    reasons: dict[int, str] = dict(refusals.group_by("row_number").agg(pl.col("reason").sort().str.join("; ")).iter_rows())
     per_file: dict[tuple[str, str], int] = {}
     priced_roles = set(rates["role"])
     for number, reason in sorted(reasons.items()):
         pieces = rows.filter(pl.col("row_number") == number)
         first = pieces.row(0, named=True)
         # an allocation that can't be one would be the row's own number in what is published: its cost is unknown
-        known = pieces.filter(pl.col("allocation_pct").is_between(0, 100)).drop_nulls(["person_key", "role", "start", "allocation_pct", "annual_loaded", "target", "activity"])
+        needed = ["person_key", "role", "start", "allocation_pct", "annual_loaded", "target", "activity"]
+        known = pieces.filter(pl.col("allocation_pct").is_between(0, 100)).drop_nulls(needed)
         is_costed = len(known) == len(pieces) and first["role"] in priced_roles
         cost = _book(con, first["source_id"], known, rates, as_of, is_refused=True) if is_costed else None
         con.execute(

@@ -63,7 +63,7 @@ def publish(con: duckdb.DuckDBPyConnection, finance: Path) -> dict[str, int]:
         os.fsync(file.fileno())
     # A client that opened the old file read-write and died leaves a log that would be replayed into the new one.
     _wal(finance).unlink(missing_ok=True)
-    os.replace(building, finance)
+    building.replace(finance)
     return counts
 
 

@@ -36,15 +36,12 @@ def ledger_file(state: Path) -> Path:
 
 def frozen_rates(state: Path, currency: str) -> pl.DataFrame:
     """The rates of earlier publications in this reporting currency, in the columns of RATES; raises CrossoverError where a line was changed."""
-    lines = [line for line in _lines(ledger_file(state)) if line["currency"] == currency]
-    return pl.DataFrame(
-        [
-            (line["role"], line["role_group"], Decimal(line["annual_rate"]), date.fromisoformat(line["valid_from"]), date.fromisoformat(line["valid_to"]))
-            for line in lines
-        ],
-        schema=RATES,
-        orient="row",
-    )
+    rates = []
+    for line in _lines(ledger_file(state)):
+        if line["currency"] == currency:
+            span = (date.fromisoformat(line["valid_from"]), date.fromisoformat(line["valid_to"]))
+            rates.append((line["role"], line["role_group"], Decimal(line["annual_rate"]), *span))
+    return pl.DataFrame(rates, schema=RATES, orient="row")
 
 
 def freeze_rates(state: Path, rates: pl.DataFrame, currency: str) -> int:
@@ -101,17 +98,13 @@ def _within(rows: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
     return rows.with_columns(start=start, end=end).filter(pl.col("start") <= pl.col("end"))
 
 
-def _computed(
-    present: pl.DataFrame, until: date, min_people: int, fiscal_year_starts: int, configured_rates: Sequence[PeopleRate]
-) -> pl.DataFrame:
+def _computed(present: pl.DataFrame, until: date, min_people: int, fiscal_year_starts: int, configured_rates: Sequence[PeopleRate]) -> pl.DataFrame:
     """The rates that the half-year's people make, else, where they are too few, the configured ones."""
     try:
         rates = standard_rates(present, until=until, min_people=min_people, fiscal_year_starts=fiscal_year_starts)
         source = FROM_PEOPLE
     except ConfigError:
-        rates = standard_rates(
-            present, until=until, min_people=min_people, fiscal_year_starts=fiscal_year_starts, configured_rates=configured_rates
-        )
+        rates = standard_rates(present, until=until, min_people=min_people, fiscal_year_starts=fiscal_year_starts, configured_rates=configured_rates)
         source = FROM_CONFIGURATION
     return rates.with_columns(source=pl.lit(source), is_frozen=pl.lit(False))
 
@@ -135,7 +128,8 @@ def _group_of_unknown(present: pl.DataFrame, known: pl.DataFrame) -> str:
     assert isinstance(first, date)
     in_first_month = present.filter(pl.col("start") <= month_end(month_of(first))).join(known, on="role")
     heads: dict[str, int] = dict(in_first_month.group_by("role_group").agg(pl.col("person_key").n_unique()).iter_rows())
-    return max(groups, key=lambda group: (heads.get(group, 0), group))
+    largest: str = max(groups, key=lambda group: (heads.get(group, 0), group))
+    return largest
 
 
 def _lines(file: Path) -> list[dict[str, str]]:
