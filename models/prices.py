@@ -107,5 +107,18 @@ def _shipped(provider: str, model: str) -> tuple[tuple[Price, ...], tuple[int, .
             thresholds |= set(starts) - {0}
             for price_class, at in enumerate(starts):
                 value = {f: [price for s, price in tiered(v) if s <= at][-1] for f, v in found.items()}
-                rows.append(Price(provider, model, tier, price_class, **value, currency="USD", valid_from=day, valid_to=until, source=list_version(), precedence=1))
+                rows.append(
+                    Price(
+                        provider,
+                        model,
+                        tier,
+                        price_class,
+                        **value,
+                        currency="USD",
+                        valid_from=day,
+                        valid_to=until,
+                        source=list_version(),
+                        precedence=1,
+                    )
+                )
     return tuple(rows), tuple(sorted(thresholds))

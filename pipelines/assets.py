@@ -30,11 +30,11 @@ def build_assets(company: Company) -> list[dg.AssetsDefinition]:
     """The company's assets: its sources differ, the rest is the same for everyone."""
     sources = sources_in_order(company)
     source_specs = [dg.AssetSpec(["sources", s.id], group_name="sources", kinds={s.kind}, description=f"{s.kind} at {s.path}") for s in sources]
-    fact_specs = [
-        dg.AssetSpec(["facts", table], group_name="facts", deps=[spec.key for spec in source_specs], kinds={"duckdb"}) for table in FACTS
-    ]
+    fact_specs = [dg.AssetSpec(["facts", table], group_name="facts", deps=[spec.key for spec in source_specs], kinds={"duckdb"}) for table in FACTS]
     people_specs = [
-        dg.AssetSpec(["facts", table], group_name="facts", deps=[dg.AssetKey(["facts", "fx_rate"]), dg.AssetKey(["facts", "usage_hourly"])], kinds={"duckdb"})
+        dg.AssetSpec(
+            ["facts", table], group_name="facts", deps=[dg.AssetKey(["facts", "fx_rate"]), dg.AssetKey(["facts", "usage_hourly"])], kinds={"duckdb"}
+        )
         for table in PEOPLE
     ]
     allocation_specs = [_model_spec(model) for model in sql_models.stage("allocation")]
@@ -117,7 +117,9 @@ def build_assets(company: Company) -> list[dg.AssetsDefinition]:
         """The file that finance opens, swapped in as a whole."""
         run: Run = context.resources.run
         counts = run.publish()
-        return dg.MaterializeResult(metadata={"file": str(run.company.paths.finance), "as of": str(run.as_of), **{f"rows {t}": n for t, n in counts.items()}})
+        return dg.MaterializeResult(
+            metadata={"file": str(run.company.paths.finance), "as of": str(run.as_of), **{f"rows {t}": n for t, n in counts.items()}}
+        )
 
     return [sync, people, allocation, marts, finance]
 

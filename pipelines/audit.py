@@ -97,8 +97,8 @@ def _refused_money(con: duckdb.DuckDBPyConnection, company: Company) -> CheckRes
         "USING (source_id) WHERE r.is_reporting_currency GROUP BY 1"
     ).fetchall()
     unknown = con.execute(
-        "SELECT q.source_id, count(*), any_value(d.rows) FROM ledger.quarantine q JOIN (SELECT source_id, sum(row_count) AS rows FROM ledger.delivery "
-        "WHERE superseded_at IS NULL AND kind NOT IN ('fx_rates', 'control_totals') GROUP BY 1) d USING (source_id) "
+        "SELECT q.source_id, count(*), any_value(d.rows) FROM ledger.quarantine q JOIN (SELECT source_id, sum(row_count) AS rows "
+        "FROM ledger.delivery WHERE superseded_at IS NULL AND kind NOT IN ('fx_rates', 'control_totals') GROUP BY 1) d USING (source_id) "
         "WHERE q.effective_cost IS NULL GROUP BY 1"
     ).fetchall()
     over: dict[str, str] = {}

@@ -20,7 +20,8 @@ from models.reference import cost_categories
 from pipelines.fx import monthly_rates
 
 _TABLES = {
-    "config.source": "source_id VARCHAR, kind VARCHAR, billed_by VARCHAR, is_prepaid BOOLEAN, is_bill_of_usage BOOLEAN, max_quarantined_pct DECIMAL(9, 4)",
+    "config.source": "source_id VARCHAR, kind VARCHAR, billed_by VARCHAR, is_prepaid BOOLEAN, is_bill_of_usage BOOLEAN, "
+    "max_quarantined_pct DECIMAL(9, 4)",
     "config.workload": "workload_id VARCHAR, name VARCHAR, owner VARCHAR, cost_center VARCHAR, placement VARCHAR, size_class VARCHAR, tier INTEGER, "
     "planned_life_months DOUBLE",
     "config.workload_name": "workload_name VARCHAR, workload_id VARCHAR",
@@ -107,7 +108,8 @@ def write_assumptions(con: duckdb.DuckDBPyConnection, company: Company) -> str:
     _fill(
         con,
         "config.assumption",
-        "name VARCHAR, low DECIMAL(38, 12), base DECIMAL(38, 12), high DECIMAL(38, 12), unit VARCHAR, source VARCHAR, valid_from DATE, is_overridden BOOLEAN",
+        "name VARCHAR, low DECIMAL(38, 12), base DECIMAL(38, 12), high DECIMAL(38, 12), unit VARCHAR, source VARCHAR, valid_from DATE, "
+        "is_overridden BOOLEAN",
         rows,
     )
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
@@ -124,7 +126,21 @@ def write_prices(con: duckdb.DuckDBPyConnection, company: Company) -> None:
         "config.price",
         _PRICES,
         [
-            (p.provider, p.model, p.service_tier, p.price_class, p.input, p.cache_read, p.cache_write, p.output, p.currency, p.valid_from, p.valid_to, p.source, p.precedence)
+            (
+                p.provider,
+                p.model,
+                p.service_tier,
+                p.price_class,
+                p.input,
+                p.cache_read,
+                p.cache_write,
+                p.output,
+                p.currency,
+                p.valid_from,
+                p.valid_to,
+                p.source,
+                p.precedence,
+            )
             for p in prices
         ],
     )
@@ -194,9 +210,7 @@ def _field(field: str) -> str:
 def _spans(*histories: History[Any]) -> list[tuple[date | None, date | None]]:
     """The half-open spans in which no history changes; the first starts where the first value does (None: always)."""
     starts = sorted({entry.valid_from or FIRST_DAY for history in histories for entry in history})
-    return [
-        (None if start == FIRST_DAY else start, starts[number + 1] if number + 1 < len(starts) else None) for number, start in enumerate(starts)
-    ]
+    return [(None if start == FIRST_DAY else start, starts[number + 1] if number + 1 < len(starts) else None) for number, start in enumerate(starts)]
 
 
 def _fill(con: duckdb.DuckDBPyConnection, name: str, columns: str, rows: Sequence[Sequence[object]]) -> None:

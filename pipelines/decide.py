@@ -79,5 +79,7 @@ def _in_reporting_currency(con: duckdb.DuckDBPyConnection, company: Company, as_
 
 def _column(name: str, dtype: pl.DataType) -> str:
     """Money of a projection leaves as DECIMAL in steps of a millionth; ratios and odds stay DOUBLE."""
-    is_money = dtype == pl.Float64 and (name.endswith(("_cost", "_monthly", "_p5", "_p50", "_p95", "_per_million")) or name in ("npv", "migration_cost"))
+    is_money = dtype == pl.Float64 and (
+        name.endswith(("_cost", "_monthly", "_p5", "_p50", "_p95", "_per_million")) or name in ("npv", "migration_cost")
+    )
     return f'CAST(round("{name}", 6) AS DECIMAL(38, 6)) AS "{name}"' if is_money else f'"{name}"'

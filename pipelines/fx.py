@@ -42,9 +42,13 @@ def write_monthly_rates(con: duckdb.DuckDBPyConnection, rates: Iterable[tuple[st
 
 def _rate(con: duckdb.DuckDBPyConnection, base: str, quote: str, month: date) -> Decimal | None:
     # min(rate) decides between two rates of one day independently of the order of arrival; the duplicate is a finding.
-    row = one(con, "SELECT min(rate) FROM facts.fx_rate WHERE base = ? AND quote = ? AND rate_date <= ? GROUP BY rate_date ORDER BY rate_date DESC LIMIT 1",
+    row = one(
+        con,
+        "SELECT min(rate) FROM facts.fx_rate WHERE base = ? AND quote = ? AND rate_date <= ? GROUP BY rate_date ORDER BY rate_date DESC LIMIT 1",
         [base, quote, month],
-    ) or one(con, "SELECT min(rate) FROM facts.fx_rate WHERE base = ? AND quote = ? AND rate_date > ? AND rate_date < CAST(? AS DATE) + INTERVAL 1 MONTH "
+    ) or one(
+        con,
+        "SELECT min(rate) FROM facts.fx_rate WHERE base = ? AND quote = ? AND rate_date > ? AND rate_date < CAST(? AS DATE) + INTERVAL 1 MONTH "
         "GROUP BY rate_date ORDER BY rate_date LIMIT 1",
         [base, quote, month, month],
     )

@@ -91,7 +91,9 @@ def kinds_read() -> frozenset[str]:
     return frozenset(SHAPES)
 
 
-def sync_source(con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, *, only_period: date | None = None) -> SourceSync:
+def sync_source(
+    con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, *, only_period: date | None = None
+) -> SourceSync:
     """Bring one source's facts up to what it offers now. Never raises for what the source itself did wrong: that is in the result.
 
     `only_period` re-reduces the deliveries that hold this month, changed or not (a back-fill).
@@ -100,6 +102,7 @@ def sync_source(con: duckdb.DuckDBPyConnection, company: Company, source: Source
     con.execute("DELETE FROM ledger.refusal WHERE source_id = ?", [source.id])
     con.execute("DELETE FROM ledger.finding WHERE source_id = ? AND delivery = '*'", [source.id])
     try:
+        check_readable(source)
         listing = list_files(source, company.root)
     except (SourceUnreachable, BrokenFile) as error:
         _refuse(con, source, "*", error, result)
@@ -122,6 +125,19 @@ def sync_source(con: duckdb.DuckDBPyConnection, company: Company, source: Source
     result.withdrawn = _withdraw(con, company, source, {offered.name for offered in listing.offered})
     result.periods = _periods(con, source.id, redone)
     return result
+
+
+def check_readable(source: Source) -> None:
+    """Raises SourceUnreachable for what can be configured but not read yet, so that nobody takes its silence for zero."""
+    if source.kind not in kinds_read() or source.path is None or source.path.startswith("s3://"):
+        what = f"source kind {source.kind}" if source.kind not in kinds_read() else "object storage" if source.path else "a source without a path"
+        raise SourceUnreachable(
+            f"{what} can't be read by this version",
+            where=f"source {source.id}",
+            found=source.path or "no path",
+            expected=f"files on this machine's disk of one of the kinds {', '.join(sorted(kinds_read()))}",
+            todo="leave the source out, or deliver its bill as a file",
+        )
 
 
 def forget_sources_not_in(con: duckdb.DuckDBPyConnection, company: Company) -> None:
@@ -289,11 +305,14 @@ def _keep_rows(
     found = pl.concat([bad, feeds.violations(contract, frame.drop("unreadable"), "row_number")])
     con.register("row_refusals", found)
     con.execute("DELETE FROM staging.refused")
-    con.execute("INSERT INTO staging.refused SELECT row_number, string_agg(DISTINCT reason, '; ' ORDER BY reason) FROM row_refusals GROUP BY row_number")
+    con.execute(
+        "INSERT INTO staging.refused SELECT row_number, string_agg(DISTINCT reason, '; ' ORDER BY reason) FROM row_refusals GROUP BY row_number"
+    )
     con.unregister("row_refusals")
     con.execute(f"INSERT INTO {table} {_fact_selects(shape)[0][1]}")
     con.execute(
-        "INSERT INTO ledger.delivery_period SELECT ?, ?, ?, NULL, NULL, count(*), NULL, NULL FROM staging." + shape.kind, [source.id, delivery, version]
+        "INSERT INTO ledger.delivery_period SELECT ?, ?, ?, NULL, NULL, count(*), NULL, NULL FROM staging." + shape.kind,
+        [source.id, delivery, version],
     )
     money = {"control_totals": "amount"}.get(shape.kind, "NULL")
     currency = "NULL" if shape.kind == "fx_rates" else "currency"
@@ -486,7 +505,11 @@ def _record_quarantine(con: duckdb.DuckDBPyConnection, company: Company, feed: F
         f"FROM staging.{feed.name} s JOIN staging.refused r USING (row_number){joined}",
         [source_id, delivery, f"{shape.kind}/{feed.name}"],
     )
-    row = one(con, "SELECT (SELECT count(*) FROM staging.refused), count(*) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source_id, delivery])
+    row = one(
+        con,
+        "SELECT (SELECT count(*) FROM staging.refused), count(*) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?",
+        [source_id, delivery],
+    )
     if row is None or row[0] != row[1]:
         raise CrossoverError("not every refused row reached quarantine", where=f"source {source_id}, file {delivery}", found=str(row))
 
@@ -498,17 +521,25 @@ def _record_findings(
         if rows:
             _finding(con, source.id, delivery, name, severity, rows, amount, message)
 
-    row = one(con, "SELECT count(*), sum(billed_cost) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source.id, delivery]
-    )
+    row = one(con, "SELECT count(*), sum(billed_cost) FROM ledger.quarantine WHERE source_id = ? AND delivery = ?", [source.id, delivery])
     if row:
-        record("rows_refused", "warning", row[0], f"{row[0]} rows of {delivery} are in quarantine: see table quarantine for each one's reasons", row[1])
+        record(
+            "rows_refused", "warning", row[0], f"{row[0]} rows of {delivery} are in quarantine: see table quarantine for each one's reasons", row[1]
+        )
     if feed is BILLING_LINE:
         record("effective_cost_rounded_to_zero", "info", quirks.effective_rounded_to_zero, "billed cost is not zero but effective cost is")
-        record("charge_outside_billing_period", "info", quirks.charge_outside_billing_period, "the charge began outside the billing period: a correction, or late usage")
+        record(
+            "charge_outside_billing_period",
+            "info",
+            quirks.charge_outside_billing_period,
+            "the charge began outside the billing period: a correction, or late usage",
+        )
         tags = keys.filter(pl.col("tags").is_not_null())["tags"].unique()
         broken = [text for text in tags.to_list() if not _is_json_object(text)]
         record("tags_not_json", "warning", len(broken), "tags that are no JSON object match no tag condition")
-        negative = one(con, "SELECT CAST(coalesce(sum(f.row_count), 0) AS BIGINT), sum(f.billed_cost) FROM facts.billing_line f JOIN facts.billing_key k USING (key_id) "
+        negative = one(
+            con,
+            "SELECT CAST(coalesce(sum(f.row_count), 0) AS BIGINT), sum(f.billed_cost) FROM facts.billing_line f JOIN facts.billing_key k USING (key_id) "
             "WHERE f.source_id = ? AND f.delivery = ? AND k.charge_category = 'Usage' AND k.charge_class IS NULL AND f.billed_cost < 0",
             [source.id, delivery],
         )
@@ -517,7 +548,11 @@ def _record_findings(
         unnamed = keys.filter(pl.col("service").is_null() & pl.col("sku").is_null()).height if shape.kind == "focus" else 0
         record("service_and_sku_missing", "info", unnamed, "lines that name neither service nor SKU can only be matched by account, resource or tag")
     else:
-        tier = one(con, "SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM facts.usage_hourly WHERE source_id = ? AND delivery = ? AND is_tier_unknown", [source.id, delivery])
+        tier = one(
+            con,
+            "SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM facts.usage_hourly WHERE source_id = ? AND delivery = ? AND is_tier_unknown",
+            [source.id, delivery],
+        )
         if tier:
             record("tier_unknown", "warning", tier[0], "sums of a model whose price depends on a request's context are priced at the base price")
 
@@ -613,7 +648,14 @@ def _ensure_table(con: duckdb.DuckDBPyConnection, name: str, text: str) -> None:
 
 
 def _null_columns(shape: RawShape) -> list[str]:
-    types = {"text": "VARCHAR", "json": "VARCHAR", "money": "DECIMAL(38,12)", "quantity": "DECIMAL(38,12)", "count": "BIGINT", "timestamp": "TIMESTAMP"}
+    types = {
+        "text": "VARCHAR",
+        "json": "VARCHAR",
+        "money": "DECIMAL(38,12)",
+        "quantity": "DECIMAL(38,12)",
+        "count": "BIGINT",
+        "timestamp": "TIMESTAMP",
+    }
     nulls = [f'CAST(NULL AS {types.get(column.type, "DATE")}) AS "{column.name}"' for column in shape.columns]
     return ["CAST(NULL AS BIGINT) AS row_number", *nulls, "CAST(0 AS BIGINT) AS unreadable"]
 
@@ -644,7 +686,8 @@ def _withdraw(con: duckdb.DuckDBPyConnection, company: Company, source: Source, 
         con.begin()
         _clear(con, source.id, delivery, -1)
         con.execute(
-            "UPDATE ledger.delivery SET superseded_at = ? WHERE source_id = ? AND delivery = ? AND version = ?", [_now(), source.id, delivery, version]
+            "UPDATE ledger.delivery SET superseded_at = ? WHERE source_id = ? AND delivery = ? AND version = ?",
+            [_now(), source.id, delivery, version],
         )
         con.commit()
     _prune(con, company, source)
@@ -671,7 +714,10 @@ def _prune(con: duckdb.DuckDBPyConnection, company: Company, source: Source) -> 
 def _current(con: duckdb.DuckDBPyConnection, source_id: str, delivery: str) -> dict[str, object] | None:
     """The newest version of a delivery, current or withdrawn (a file that comes back goes on counting versions)."""
     names = ("version", "fingerprint", "sha256", "reduced_with", "landed", "columnar", "bytes", "row_count", "is_subdaily", "superseded_at")
-    row = one(con, f"SELECT {', '.join(names)} FROM ledger.delivery WHERE source_id = ? AND delivery = ? ORDER BY version DESC LIMIT 1", [source_id, delivery]
+    row = one(
+        con,
+        f"SELECT {', '.join(names)} FROM ledger.delivery WHERE source_id = ? AND delivery = ? ORDER BY version DESC LIMIT 1",
+        [source_id, delivery],
     )
     if row is None:
         return None
@@ -750,7 +796,10 @@ def _contract_columns(contract: type[pa.DataFrameModel]) -> list[str]:
 
 
 def _refuse(con: duckdb.DuckDBPyConnection, source: Source, delivery: str, error: CrossoverError, result: SourceSync) -> None:
-    row = one(con, "SELECT count(*) FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL AND (delivery = ? OR ? = '*')", [source.id, delivery, delivery]
+    row = one(
+        con,
+        "SELECT count(*) FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL AND (delivery = ? OR ? = '*')",
+        [source.id, delivery, delivery],
     )
     has_good = bool(row and row[0])
     con.execute("INSERT INTO ledger.refusal VALUES (?, ?, ?, ?, ?)", [source.id, delivery, type(error).__name__, error.one_line, has_good])

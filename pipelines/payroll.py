@@ -20,6 +20,7 @@ from models.config import Company
 from models.contracts import feeds
 from models.contracts.raw import PEOPLE
 from models.economics.people import OWN_RATE, daily_fte, over_allocated, overlaps
+from models.errors import ConfigError
 from pipelines import sql_models
 from pipelines.fx import RATE_STEP, monthly_rates
 from pipelines.landing_view import landing_view_sql, unreadable_columns
@@ -31,8 +32,12 @@ _DAY = (
     "allocation_pct DECIMAL(38, 12), effective_cost DECIMAL(38, 12), is_refused BOOLEAN"
 )
 _CURRENCY = re.compile("[A-Z]{3}")
-# allocation x rate / 12 / days of the month, rounded once per day: people's cost is defined by these days
-_COST = "CAST(round(CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200 / day(last_day(usage_date)), 12) AS DECIMAL(38, 12))"
+# Allocation x rate / 12 of the month up to a day, less the same up to the day before: days are rounded, whole months are not.
+_MONTHLY = "CAST(allocation_pct AS DOUBLE) * CAST(annual_rate AS DOUBLE) / 1200"
+_COST = (
+    f"CAST(round({_MONTHLY} * day(usage_date) / day(last_day(usage_date)), 12) AS DECIMAL(38, 12)) "
+    f"- CAST(round({_MONTHLY} * (day(usage_date) - 1) / day(last_day(usage_date)), 12) AS DECIMAL(38, 12))"
+)
 _RATE = "role VARCHAR, role_group VARCHAR, annual_rate DECIMAL(38, 12), valid_from DATE, valid_to DATE, source VARCHAR"
 
 
@@ -42,6 +47,7 @@ def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -
     Returns the rates in force (`rate_ledger.RATES_IN_FORCE`), for the ledger once they are published; none where everyone is costed at
     their own. Raises ConfigError where too few people would stand behind a published rate. No key, name or salary leaves this function.
     """
+    _check_rate_currencies(company)
     rows = _staged(con, company)
     con.execute(f"CREATE OR REPLACE TABLE facts.people_day ({_DAY})")
     con.execute(f"CREATE OR REPLACE TABLE facts.people_rate ({_RATE})")
@@ -69,6 +75,19 @@ def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -
     con.execute("INSERT INTO facts.people_rate SELECT * FROM rates")
     con.unregister("rates")
     return published
+
+
+def _check_rate_currencies(company: Company) -> None:
+    """A configured rate stands in the reporting currency: it stays for its time, and an exchange rate doesn't."""
+    for rate in company.assumptions.people_rates:
+        if rate.currency not in (None, company.currency):
+            raise ConfigError(
+                f"the people rate of {rate.role} is in {rate.currency}",
+                where="assumptions.people_rates",
+                found=str(rate.currency),
+                expected=f"{company.currency}, the reporting currency",
+                todo="convert the rate and leave its currency out",
+            )
 
 
 _ECONOMICS = ["row_number", "person_key", "role", "target", "activity", "start", "end", "allocation_pct", "annual_loaded"]

@@ -41,19 +41,17 @@ def run_and_report(company: Company, as_of: date | None, *, as_json: bool) -> in
 def check_sources(company: Company, *, as_json: bool) -> int:
     """Reach every source without ingesting. Returns 0, or 3 where one can't be reached."""
     from connectors.files import list_files
-    from pipelines.ingest import kinds_read
+    from pipelines.ingest import check_readable
 
     rows = []
     for source in company.sources:
         row: dict[str, Any] = {"source": source.id, "kind": source.kind, "path": source.path, "files": None, "bytes": None, "problem": None}
-        if source.kind not in kinds_read():
-            row["problem"] = f"kind {source.kind} can't be read yet"
-        else:
-            try:
-                listing = list_files(source, company.root)
-                row |= {"files": len(listing.offered), "bytes": sum(file.bytes for file in listing.offered)}
-            except CrossoverError as error:
-                row["problem"] = error.one_line
+        try:
+            check_readable(source)
+            listing = list_files(source, company.root)
+            row |= {"files": len(listing.offered), "bytes": sum(file.bytes for file in listing.offered)}
+        except CrossoverError as error:
+            row["problem"] = error.one_line
         rows.append(row)
     problems = sum(row["problem"] is not None for row in rows)
     code = EXIT_REFUSED if problems else 0

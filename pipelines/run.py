@@ -24,7 +24,7 @@ from pipelines import sql_models
 from pipelines.audit import CheckResult, audit
 from pipelines.config_tables import write_assumptions, write_config, write_parameters, write_prices
 from pipelines.decide import decide_placements
-from pipelines.ingest import KIND_ORDER, SourceSync, ensure_fact_tables, forget_sources_not_in, kinds_read, sync_source
+from pipelines.ingest import KIND_ORDER, SourceSync, ensure_fact_tables, forget_sources_not_in, sync_source
 from pipelines.payroll import cost_people
 from pipelines.publish import comments, publish
 from pipelines.rate_ledger import RATES_IN_FORCE, freeze_rates
@@ -146,8 +146,9 @@ class Run:
         now = datetime.now(UTC).replace(tzinfo=None)
         self.con.execute("UPDATE ledger.run SET status = ?, finished_at = ? WHERE run_id = ?", [status, now, self.run_id])
         sql_models.build(self.con, sql_models.models()["marts.runs"])
-        self.published = publish(self.con, self.company.paths.finance)
+        # before the swap: were it after, a kill in between would leave a public rate that a corrected salary could still move
         freeze_rates(self.company.paths.state, self.people_rates, self.company.currency)
+        self.published = publish(self.con, self.company.paths.finance)
         return self.published
 
     def _day(self) -> date:
@@ -158,7 +159,7 @@ class Run:
 
 def sources_in_order(company: Company) -> list[Source]:
     """Sources as they are read: exchange rates first, then in the configuration's order."""
-    return sorted((source for source in company.sources if source.kind in kinds_read()), key=lambda source: KIND_ORDER.get(source.kind, 1))
+    return sorted(company.sources, key=lambda source: KIND_ORDER.get(source.kind, 1))
 
 
 def newest_day(con: duckdb.DuckDBPyConnection) -> date:

@@ -84,10 +84,12 @@ def lineage(model: SqlModel, schema: Mapping[str, Iterable[str]]) -> dict[str, l
     from sqlglot.lineage import lineage as trace
     from sqlglot.optimizer.qualify import qualify
 
-    nested: dict[str, dict[str, dict[str, str]]] = {}
+    nested: dict[str, object] = {}
+    spaces: dict[str, dict[str, dict[str, str]]] = {}
     for name, columns in schema.items():
         space, _, table = name.partition(".")
-        nested.setdefault(space, {})[table] = dict.fromkeys(columns, "unknown")
+        spaces.setdefault(space, {})[table] = dict.fromkeys(columns, "unknown")
+    nested.update(spaces)
     tree = qualify(_parse(model.name, model.text), schema=nested, dialect="duckdb", validate_qualify_columns=False)
     found: dict[str, list[tuple[str, str]]] = {}
     for column in tree.named_selects:

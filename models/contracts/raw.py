@@ -168,6 +168,4 @@ CONTROL_TOTALS = _shape(
     RawColumn("currency", required=True),
 )
 
-SHAPES: dict[str, RawShape] = {
-    shape.kind: shape for shape in (FOCUS, INVOICE, REQUEST_LOG, PEOPLE, FX_RATES, OWNED_HARDWARE, CONTROL_TOTALS)
-}
+SHAPES: dict[str, RawShape] = {shape.kind: shape for shape in (FOCUS, INVOICE, REQUEST_LOG, PEOPLE, FX_RATES, OWNED_HARDWARE, CONTROL_TOTALS)}

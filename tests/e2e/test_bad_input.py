@@ -355,10 +355,10 @@ def test_broken_deliveries_keep_the_last_good_version(published: Place) -> None:
     assert all(message.endswith("; the last good version stays in use") for message in messages)
     said = " ".join(outcome.out.split())
     for line in (
-        "refused cloud: A row has too few fields.; in source cloud, file 2026-06.csv",
-        "refused people: A people file lacks a column.; in source people, file people.csv",
-        "refused pool-log: The file is empty.; in source pool-log, file pool.csv",
-        "refused fx: There is no such path.; in source fx, path fx.csv",
+        "refused cloud: A row has too few fields; in source cloud, file 2026-06.csv",
+        "refused people: A people file lacks a column; in source people, file people.csv",
+        "refused pool-log: The file is empty; in source pool-log, file pool.csv",
+        "refused fx: There is no such path; in source fx, path fx.csv",
     ):
         assert line in said
 

@@ -54,7 +54,9 @@ def test_every_token_reaches_its_workload(sample: tuple[duckdb.DuckDBPyConnectio
     found = {
         (workload, f"{month:%Y-%m}"): dict(zip(buckets, values, strict=True))
         for workload, month, *values in _rows(
-            con, f"SELECT workload_id, date_trunc('month', usage_date), {', '.join(f'CAST(sum({b}) AS BIGINT)' for b in buckets)} FROM usage_daily GROUP BY ALL"
+            con,
+            f"SELECT workload_id, date_trunc('month', usage_date), {', '.join(f'CAST(sum({b}) AS BIGINT)' for b in buckets)} "
+            "FROM usage_daily GROUP BY ALL",
         )
     }
     expected = {
@@ -70,7 +72,9 @@ def test_pools_cost_what_their_bills_say(sample: tuple[duckdb.DuckDBPyConnection
             continue
         for month, amounts in told["months"].items():
             (gpu,) = _rows(
-                con, f"SELECT coalesce(sum(served_cost + idle_cost), 0) FROM pool_utilisation_daily WHERE pool_id = '{pool}' AND strftime(usage_date, '%Y-%m') = '{month}'"
+                con,
+                "SELECT coalesce(sum(served_cost + idle_cost), 0) FROM pool_utilisation_daily "
+                f"WHERE pool_id = '{pool}' AND strftime(usage_date, '%Y-%m') = '{month}'",
             )[0]
             assert gpu == Decimal(amounts["gpu"]), (pool, month)
 
@@ -92,7 +96,9 @@ def test_the_ledger_ties_but_for_the_one_invoice_that_differs(sample: tuple[duck
     con, truth = sample
     found = {
         (issuer, invoice, f"{period:%Y-%m}"): status
-        for issuer, invoice, period, status in _rows(con, "SELECT issuer, invoice_id, period, status FROM invoice_reconciliation WHERE status <> 'no_control'")
+        for issuer, invoice, period, status in _rows(
+            con, "SELECT issuer, invoice_id, period, status FROM invoice_reconciliation WHERE status <> 'no_control'"
+        )
     }
     expected = {(told["issuer"], told["invoice_id"] or None, told["period"]): told["status"] for told in truth["controls"]}
     assert found == expected
@@ -102,7 +108,10 @@ def test_the_ledger_ties_but_for_the_one_invoice_that_differs(sample: tuple[duck
 def test_people_are_costed_by_fte_at_standard_rates(sample: tuple[duckdb.DuckDBPyConnection, dict[str, Any]]) -> None:
     """A month's cost of people is its FTE, as written, at rates between the lowest and the highest that are published for that month."""
     con, truth = sample
-    months = _rows(con, "SELECT strftime(usage_date, '%Y-%m'), source_id, sum(effective_cost) FROM cost_daily WHERE cost_basis = 'people' GROUP BY ALL ORDER BY ALL")
+    months = _rows(
+        con,
+        "SELECT strftime(usage_date, '%Y-%m'), source_id, sum(effective_cost) FROM cost_daily WHERE cost_basis = 'people' GROUP BY ALL ORDER BY ALL",
+    )
     assert len(months) >= 12
     for month, source, cost in months:
         ((low, high),) = _rows(con, f"SELECT min(value), max(value) FROM people_rates WHERE '{month}-15' BETWEEN valid_from AND valid_to")
