@@ -11,7 +11,6 @@ import re
 from calendar import monthrange
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -107,9 +106,9 @@ def _staged(con: duckdb.DuckDBPyConnection, company: Company) -> pl.DataFrame:
         for source_id, delivery, columnar in deliveries:
             if source_id not in kinds:
                 continue
-            where = f"source {source_id}, file {delivery}"
-            physical = {str(c[0]): str(c[1]) for c in memory.execute("DESCRIBE SELECT * FROM read_parquet(?)", [columnar]).fetchall()}
-            view = landing_view_sql(PEOPLE, [Path(columnar)], physical, where=where, columns={}, constants={}, timezone="UTC")
+            where, file = f"source {source_id}, file {delivery}", company.paths.state / columnar
+            physical = {str(c[0]): str(c[1]) for c in memory.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()}
+            view = landing_view_sql(PEOPLE, [file], physical, where=where, columns={}, constants={}, timezone="UTC")
             memory.execute(f"CREATE OR REPLACE VIEW landing.people AS {view}")
             memory.execute(f"CREATE OR REPLACE VIEW staging.people AS {sql_models.models()['staging.people'].text}")
             frame = memory.sql("SELECT * FROM staging.people ORDER BY row_number").pl()

@@ -24,10 +24,12 @@ from pipelines import sql_models
 from pipelines.audit import CheckResult, audit
 from pipelines.config_tables import write_assumptions, write_config, write_parameters, write_prices
 from pipelines.decide import decide_placements
-from pipelines.ingest import KIND_ORDER, SourceSync, ensure_fact_tables, forget_sources_not_in, sync_source
+from pipelines.deliveries import forget
+from pipelines.ingest import KIND_ORDER, SourceSync, sync_source
 from pipelines.payroll import cost_people
 from pipelines.publish import comments, publish
 from pipelines.rate_ledger import RATES_IN_FORCE, freeze_rates
+from pipelines.staging import ensure_fact_tables
 from pipelines.warehouse import one, warehouse, writer_lock
 
 # What a table of the contract measures; its other columns are its grain.
@@ -93,7 +95,7 @@ class Run:
         """Configuration as tables; every fact table exists; what left the configuration leaves the facts."""
         write_config(self.con, self.company)
         ensure_fact_tables(self.con, self.company)
-        forget_sources_not_in(self.con, self.company)
+        forget(self.con, [source.id for source in self.company.sources])
 
     def settle_as_of(self) -> date:
         """The day up to which decisions look, and with it the run's name: from what was read, never from a clock."""
