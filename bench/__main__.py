@@ -32,7 +32,8 @@ _HEAD = """# Benchmarks
 
 Printed by `make bench`; `python -m bench --write` keeps a run here. What is measured is stage + validate + reduce by the functions that a
 run itself calls, with all the columns that matching needs, beside the least that DuckDB needs for the same files: one GROUP BY under the
-same settings, each step in a process of its own, in turn. Seconds are one machine's; ratios within a run are what may be compared.
+same settings, each step in a process of its own that has read a small file before, in turn. Seconds are one machine's; ratios within a
+run are what may be compared.
 """
 
 

@@ -643,3 +643,43 @@ def test_what_lies_after_as_of_is_in_the_books_and_out_of_decisions(published: P
     assert published.run("--as-of", "2026-05-31").code == 0
     assert decided() == before
     assert published.cost("source_id = 'cloud' AND billing_period = '2026-06-01'") == CLOUD_MONTHLY + 5000
+
+
+def test_copy_of_a_bill_is_not_counted_twice(published: Place) -> None:
+    before = published.cost("source_id = 'cloud'")
+    original = published.folder / bill_name(MAY)
+    (original.parent / "copy-of-may.csv").write_bytes(original.read_bytes())
+    outcome = published.run()
+    assert outcome.code == 0
+    assert published.cost("source_id = 'cloud'") == before
+    ((message,),) = published.query("SELECT message FROM data_quality WHERE check_name = 'file_is_a_copy'")
+    assert "is a byte-for-byte copy of" in message
+
+
+def test_bill_that_is_emptied_keeps_its_last_good_version(published: Place) -> None:
+    before = published.cost("source_id = 'cloud'")
+    bill = published.folder / bill_name(MAY)
+    bill.write_text(bill.read_text().splitlines()[0] + "\n")
+    outcome = published.run()
+    assert outcome.code == 3
+    assert "the file has no rows any more" in outcome.err + outcome.out
+    assert published.cost("source_id = 'cloud'") == before
+
+
+def test_source_kind_that_cannot_be_read_yet_is_said_and_not_taken_for_zero(published: Place) -> None:
+    published.edit("sources:", "sources:\n  - {id: router, kind: openrouter, path: router/}")
+    outcome = published.run()
+    assert outcome.code == 3
+    assert "source kind openrouter can't be read by this version" in outcome.out + outcome.err
+
+
+def test_state_folder_can_be_moved(published: Place) -> None:
+    """Only that the next run finds its files again: nothing is read anew, nothing changes."""
+    assert published.run().code == 0
+    before = published.rows("cost_daily")
+    (published.folder / "var").rename(published.folder / "elsewhere")
+    published.edit("state: var", "state: elsewhere")
+    outcome = published.run()
+    assert outcome.code == 0
+    assert {source["changed"] for source in outcome.document["sources"]} == {0}
+    assert published.rows("cost_daily") == before
