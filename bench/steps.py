@@ -93,12 +93,14 @@ def floor(kind: str, first: Path, file: Path) -> Measurement:
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(dir=file.parent) as folder, closing(connect(Path(folder) / "floor.duckdb", Path(folder))) as con:
         physical = {str(row[0]): str(row[1]) for row in con.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()}
-        for name, read in (("first", first), ("floor", file)):
+
+        def group(read: Path, table: str) -> None:
             rows = landing_view_sql(SHAPES[kind], [read], physical, where=read.name, columns={}, constants={}, timezone="UTC", plain=physical)
-            with watch.running():
-                con.execute(f"CREATE TABLE {name} AS {_FLOORS[kind].format(rows=rows)}")
-            if read is first:
-                watch = Stopwatch()
+            con.execute(f"CREATE TABLE {table} AS {_FLOORS[kind].format(rows=rows)}")
+
+        group(first, "first")
+        with watch.running():
+            group(file, "floor")
         return _measured(con, "floor", "checksum", watch)
 
 
@@ -107,7 +109,7 @@ def product(kind: str, first: Path, file: Path) -> Measurement:
     all_of_it, landing, pricing = Stopwatch(), Stopwatch(), Stopwatch()
 
     def timed_land(source: FileSource, offered: OfferedFile, landing_dir: Path, staged_dir: Path, people_key: bytes | None) -> LandedFile:
-        with landing.running():  # the stopwatch of the moment
+        with landing.running():
             return land(source, offered, landing_dir, staged_dir, people_key)
 
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
@@ -115,11 +117,10 @@ def product(kind: str, first: Path, file: Path) -> Measurement:
         settings = ", input_includes_cache: true" if kind == "request_log" else ""
         configuration.write_text(_COMPANY.format(kind=kind, first=first.resolve(), file=file.resolve(), settings=settings))
         company = load_company(configuration)
-        with open_run(company, date.fromisoformat(f"{data.MONTH}-31")) as run, mock.patch.object(ingest, "land", timed_land):
+        with open_run(company, date.fromisoformat(f"{data.MONTH}-31")) as run:
             run.prepare()
             run.sync(company.sources[0])
-            landing = Stopwatch()
-            with all_of_it.running():
+            with mock.patch.object(ingest, "land", timed_land), all_of_it.running():
                 synced = run.sync(company.sources[1])
             if synced.refused:
                 raise SystemExit("\n".join(synced.refused))
