@@ -52,6 +52,7 @@ FIRST_RUN = (
     Move("before", "people.parquet"),
     Move("after", "people.parquet"),
     Line("building allocation", 0.1),
+    Move("before", "people_rates.jsonl"),  # rates are frozen just before the swap
     Move("before", "finance.duckdb"),
 )
 REPLACING_RUN = (
@@ -68,7 +69,7 @@ def test_a_run_killed_at_any_moment_leaves_the_published_file_and_the_next_run_w
     for moment in FIRST_RUN:
         assert run(company, moment, stores_log=True) == -signal.SIGKILL, moment
         assert not finance(company).exists(), moment
-    assert run(company, Move("before", "people_rates.jsonl")) == -signal.SIGKILL
+    assert run(company, Move("after", "finance.duckdb")) == -signal.SIGKILL
     assert contents(company) == old, "published, then killed"
     assert run(company, stores_log=True) == 0
     assert contents(company) == old
