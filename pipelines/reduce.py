@@ -31,7 +31,7 @@ from pipelines.matching import hourly_keys
 from pipelines.staging import API_USAGE, BILLING_LINE, REFERENCE, Feed, fact_selects, stage_views
 from pipelines.warehouse import one
 
-BATCH_ROWS = 250_000
+BATCH_ROWS = 500_000
 # More refused rows than this in one delivery are no bad rows but a broken file.
 REFUSED_ROWS_MAX = 1_000_000
 

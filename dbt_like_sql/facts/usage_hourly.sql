@@ -15,12 +15,12 @@ SELECT
     (NOT u.is_single_request OR u.requests <> 1) AND t.threshold_1 IS NOT NULL AS is_tier_unknown,
     CAST(count(*) AS BIGINT) AS row_count,
     min(u.row_number) AS first_row_number,
-    CAST(sum(CAST(u.requests AS DECIMAL(38, 0))) AS BIGINT) AS requests,
-    CAST(sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0))) AS BIGINT) AS input_uncached_tokens,
-    CAST(sum(CAST(u.cache_read_tokens AS DECIMAL(38, 0))) AS BIGINT) AS cache_read_tokens,
-    CAST(sum(CAST(u.cache_write_tokens AS DECIMAL(38, 0))) AS BIGINT) AS cache_write_tokens,
-    CAST(sum(CAST(u.output_tokens AS DECIMAL(38, 0))) AS BIGINT) AS output_tokens,
-    CAST(sum(CAST(u.reasoning_tokens AS DECIMAL(38, 0))) AS BIGINT) AS reasoning_tokens,
+    CAST(sum(CAST(u.requests AS DECIMAL(18, 0))) AS BIGINT) AS requests,
+    CAST(sum(CAST(u.input_uncached_tokens AS DECIMAL(18, 0))) AS BIGINT) AS input_uncached_tokens,
+    CAST(sum(CAST(u.cache_read_tokens AS DECIMAL(18, 0))) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(CAST(u.cache_write_tokens AS DECIMAL(18, 0))) AS BIGINT) AS cache_write_tokens,
+    CAST(sum(CAST(u.output_tokens AS DECIMAL(18, 0))) AS BIGINT) AS output_tokens,
+    CAST(sum(CAST(u.reasoning_tokens AS DECIMAL(18, 0))) AS BIGINT) AS reasoning_tokens,
     sum(CAST(
         CAST(u.output_tokens AS DOUBLE)
         * (CAST(u.input_uncached_tokens + u.cache_read_tokens + u.cache_write_tokens AS DOUBLE) + CAST(u.output_tokens AS DOUBLE) * 0.5)

@@ -21,6 +21,8 @@ Stamp = Annotated[pl.Datetime, "us", None]
 CHARGE_CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
 ACTIVITIES = ("operations", "product")
 _CURRENCY = r"^[A-Z]{3}$"
+# A row of more than this is no measurement; sums of such rows stay within what facts hold.
+COUNT_MAX = 10**15
 
 
 class _Contract(pa.DataFrameModel):
@@ -65,12 +67,12 @@ class ApiUsageNumbers(_Contract):
 
     row_number: pl.Int64
     usage_at: Stamp
-    requests: pl.Int64 = pa.Field(ge=0)
-    input_uncached_tokens: pl.Int64 = pa.Field(ge=0)
-    cache_read_tokens: pl.Int64 = pa.Field(ge=0)
-    cache_write_tokens: pl.Int64 = pa.Field(ge=0)
-    output_tokens: pl.Int64 = pa.Field(ge=0)
-    reasoning_tokens: pl.Int64 = pa.Field(ge=0)
+    requests: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    input_uncached_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    cache_read_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    cache_write_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    output_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    reasoning_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
 
 
 class PeopleAllocations(_Contract):
@@ -180,7 +182,11 @@ def violations(contract: type[pa.DataFrameModel], frame: pl.DataFrame, identity:
             raise TypeError(f"staged frame does not fit {contract.__name__}: {cases['check'].unique().sort().to_list()}") from None
         index = pl.Series("index", cases["index"].to_list(), dtype=pl.Int64)
         reasons = [
-            f"{column} is missing" if check == "not_nullable" else _WORDS.get(check, _WORDS.get(column, f"{column}: {check}"))
+            f"{column} is missing"
+            if check == "not_nullable"
+            else f"{column} is above {COUNT_MAX:,}"
+            if check.startswith("less_than_or_equal_to") and column in ApiUsageNumbers.to_schema().columns
+            else _WORDS.get(check, _WORDS.get(column, f"{column}: {check}"))
             for column, check in zip(cases["column"].to_list(), cases["check"].to_list(), strict=True)
         ]
         found = pl.DataFrame({identity: frame[identity].gather(index), "reason": reasons})
