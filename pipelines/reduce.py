@@ -51,22 +51,21 @@ def reduce_rows(
     """Validate a delivery's rows and replace its facts. Returns whether any charge is shorter than a day.
 
     The rows are read three times and never held: their distinct texts, which are the keys; the numbers that the contract speaks of;
-    and, less what these two refused, all of them by the one GROUP BY that makes the facts.
+    and, less what these two refused, all of them by the one GROUP BY that makes the facts. Keys aren't held either: a log with a
+    request's id in its metadata has as many as rows.
     """
     staged = f"staging.{feed.name}"
     con.execute(f"CREATE OR REPLACE TEMP TABLE landed_texts AS {texts}")
     plain = _plain_texts(con)
     stage_views(con, company, source, shape, view(texts="landed_texts", plain=plain), delivery)
-    keys = con.sql(f"SELECT * FROM ({sql_models.models()[feed.facts[0]].text})").pl()
+    con.execute(f"CREATE OR REPLACE TEMP TABLE new_keys AS {sql_models.models()[feed.facts[0]].text}")
     con.execute(f"CREATE OR REPLACE VIEW landing.{shape.kind} AS {view(plain=plain)}")
     con.execute("DROP TABLE landed_texts")
-    _assert_unique_hashes(con, feed, keys)
+    _assert_unique_hashes(con, feed)
     if feed is API_USAGE:
-        _write_context_tiers(con, keys)
-    assert feed.keys is not None
-    checked = keys.select(_contract_columns(feed.keys))
-    key_refusals = feeds.violations(feed.keys, checked, "key_id").group_by("key_id").agg(pl.col("reason").sort().str.join("; "))
-    refusals, totals, quirks = _validate_numbers(con, feed, shape, staged, keys, where)
+        _write_context_tiers(con)
+    key_refusals = _validate_keys(con, feed, shape, where)
+    refusals, totals, quirks = _validate_numbers(con, feed, shape, staged, where)
     is_subdaily = feed is BILLING_LINE and quirks.subdaily_rows > 0
     con.register("key_refusals", key_refusals)
     con.register("row_refusals", refusals)
@@ -82,11 +81,7 @@ def reduce_rows(
     if feed is BILLING_LINE:
         _convert(con, company, staged, totals)
     _check_refused_count(con, where)
-    key_table = feed.facts[0]
-    con.register("new_keys", keys)
-    names = ", ".join(keys.columns)
-    con.execute(f"INSERT INTO {key_table} SELECT {names} FROM new_keys WHERE key_id NOT IN (SELECT key_id FROM {key_table})")
-    con.unregister("new_keys")
+    con.execute(f"INSERT INTO {feed.facts[0]} SELECT n.* FROM new_keys n ANTI JOIN {feed.facts[0]} k ON n.key_id = k.key_id")
     con.execute("DELETE FROM config.hourly_key")
     if is_subdaily and company.pools:
         hourly_keys(con)
@@ -94,7 +89,8 @@ def reduce_rows(
         con.execute(f"INSERT INTO {name} {sql_models.models()[name].text}")
     _record_totals(con, totals, source.id, delivery, version)
     _record_quarantine(con, company, feed, source.id, delivery, shape)
-    _record_findings(con, source, delivery, feed, shape, quirks, keys, company)
+    _record_findings(con, source, delivery, feed, shape, quirks, company)
+    con.execute("DROP TABLE new_keys")
     return is_subdaily
 
 
@@ -137,14 +133,38 @@ class Quirks:
     charge_outside_billing_period: int = 0
 
 
+def _validate_keys(con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, where: str) -> pl.DataFrame:
+    """Every key's text through the contract in batches; the refused keys with all their reasons in one."""
+    assert feed.keys is not None
+    found = [pl.DataFrame(schema={"key_id": pl.UInt64, "reason": pl.String})]
+    refused = 0
+    with closing(_batches(con, f"SELECT {', '.join(_contract_columns(feed.keys))} FROM new_keys")) as batches:
+        for batch in batches:
+            found.append(feeds.violations(feed.keys, batch, "key_id"))
+            refused += len(found[-1])
+            _refuse_too_many(refused, found[-1], shape, where)
+    return pl.concat(found).group_by("key_id").agg(pl.col("reason").sort().str.join("; "))
+
+
+def _refuse_too_many(refused: int, found: pl.DataFrame, shape: RawShape, where: str) -> None:
+    if refused > REFUSED_ROWS_MAX:
+        raise BrokenFile(
+            f"more than {REFUSED_ROWS_MAX:,} rows break the contract",
+            where=where,
+            found="; ".join(found["reason"].unique().sort().head(3).to_list()),
+            expected=f"rows of a {shape.kind} file",
+            todo="check that the columns are mapped to what they are",
+        )
+
+
 def _validate_numbers(
-    con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, staged: str, keys: pl.DataFrame, where: str
+    con: duckdb.DuckDBPyConnection, feed: Feed, shape: RawShape, staged: str, where: str
 ) -> tuple[pl.DataFrame, pl.DataFrame, Quirks]:
     """Every row's numbers through the contract in batches; the refusals, one row per broken check, the source's totals and the quirks."""
     columns = _contract_columns(feed.numbers)
-    currencies = keys["currency"].unique() if feed is BILLING_LINE else pl.Series([None], dtype=pl.String)
+    currencies = con.execute("SELECT DISTINCT currency FROM new_keys").fetchall() if feed is BILLING_LINE else [(None,)]
     # A bill rarely has two currencies, and text is what costs most on its way from DuckDB to polars.
-    currency = pl.lit(currencies.item(), pl.String) if len(currencies) == 1 else pl.col("currency")
+    currency = pl.lit(currencies[0][0], pl.String) if len(currencies) == 1 else pl.col("currency")
     refusals = [pl.DataFrame(schema={"row_number": pl.Int64, "reason": pl.String})]
     totals = [pl.DataFrame(schema=_TOTALS)]
     quirks, refused, unreadable_everywhere = Quirks(), 0, -1
@@ -155,14 +175,7 @@ def _validate_numbers(
                 feeds.violations(feed.numbers, batch.select(columns), "row_number"),
             ])  # fmt: skip
             refused += len(found)
-            if refused > REFUSED_ROWS_MAX:
-                raise BrokenFile(
-                    f"more than {REFUSED_ROWS_MAX:,} rows break the contract",
-                    where=where,
-                    found="; ".join(found["reason"].unique().sort().head(3).to_list()),
-                    expected=f"rows of a {shape.kind} file",
-                    todo="check that the columns are mapped to what they are",
-                )
+            _refuse_too_many(refused, found, shape, where)
             refusals.append(found)
             totals.append(_totals(feed, batch, currency))
             quirks.rows += len(batch)
@@ -248,14 +261,13 @@ def _batches(con: duckdb.DuckDBPyConnection, sql: str) -> Generator[pl.DataFrame
             yield frame
 
 
-def _assert_unique_hashes(con: duckdb.DuckDBPyConnection, feed: Feed, keys: pl.DataFrame) -> None:
+def _assert_unique_hashes(con: duckdb.DuckDBPyConnection, feed: Feed) -> None:
     """Two different tuples under one hash would merge their money: never seen, never allowed."""
-    if keys["key_id"].n_unique() != len(keys):
+    row = one(con, "SELECT count(*) - count(DISTINCT key_id) FROM new_keys")
+    if row and row[0]:
         raise CrossoverError(f"two different keys of {feed.name} have one hash", todo="report this: the hash must be widened")
-    con.register("new_keys", keys)
-    same = " AND ".join(f"n.{c} IS NOT DISTINCT FROM k.{c}" for c in keys.columns)
+    same = " AND ".join(f"n.{name} IS NOT DISTINCT FROM k.{name}" for name, _ in sql_models.table_columns(con, feed.facts[0]))
     row = one(con, f"SELECT count(*) FROM new_keys n JOIN {feed.facts[0]} k USING (key_id) WHERE NOT ({same})")
-    con.unregister("new_keys")
     if row and row[0]:
         raise CrossoverError(f"a key of {feed.name} has the hash of another one", todo="report this: the hash must be widened")
 
@@ -319,7 +331,7 @@ def _record_quarantine(con: duckdb.DuckDBPyConnection, company: Company, feed: F
 
 
 def _record_findings(
-    con: duckdb.DuckDBPyConnection, source: Source, delivery: str, feed: Feed, shape: RawShape, quirks: Quirks, keys: pl.DataFrame, company: Company
+    con: duckdb.DuckDBPyConnection, source: Source, delivery: str, feed: Feed, shape: RawShape, quirks: Quirks, company: Company
 ) -> None:
     def record(name: str, severity: str, rows: int, message: str, amount: Decimal | None = None) -> None:
         if rows:
@@ -338,9 +350,9 @@ def _record_findings(
             quirks.charge_outside_billing_period,
             "the charge began outside the billing period: a correction, or late usage",
         )
-        tags = keys.filter(pl.col("tags").is_not_null())["tags"].unique()
-        broken = [text for text in tags.to_list() if not _is_json_object(text)]
-        record("tags_not_json", "warning", len(broken), "tags that are no JSON object match no tag condition")
+        with closing(_batches(con, "SELECT DISTINCT tags FROM new_keys WHERE tags IS NOT NULL")) as batches:
+            broken = sum(not _is_json_object(text) for batch in batches for text in batch["tags"])
+        record("tags_not_json", "warning", broken, "tags that are no JSON object match no tag condition")
         negative = one(
             con,
             "SELECT CAST(coalesce(sum(f.row_count), 0) AS BIGINT), sum(f.billed_cost) FROM facts.billing_line f "
@@ -350,8 +362,13 @@ def _record_findings(
         )
         if negative:
             record("negative_usage", "info", negative[0], "usage below zero that is not marked as a correction", negative[1])
-        unnamed = keys.filter(pl.col("service").is_null() & pl.col("sku").is_null()).height if shape.kind == "focus" else 0
-        record("service_and_sku_missing", "info", unnamed, "lines that name neither service nor SKU can only be matched by account, resource or tag")
+        unnamed = one(con, "SELECT count(*) FROM new_keys WHERE service IS NULL AND sku IS NULL") if shape.kind == "focus" else None
+        record(
+            "service_and_sku_missing",
+            "info",
+            unnamed[0] if unnamed else 0,
+            "lines that name neither service nor SKU can only be matched by account, resource or tag",
+        )
     else:
         tier = one(
             con,
@@ -369,8 +386,8 @@ def _is_json_object(text: str) -> bool:
         return False
 
 
-def _write_context_tiers(con: duckdb.DuckDBPyConnection, keys: pl.DataFrame) -> None:
-    pairs = keys.select("provider", "model").drop_nulls().unique().rows()
+def _write_context_tiers(con: duckdb.DuckDBPyConnection) -> None:
+    pairs = con.execute("SELECT DISTINCT provider, model FROM new_keys WHERE provider IS NOT NULL AND model IS NOT NULL").fetchall()
     _, tiers = shipped_prices([(str(p), str(m)) for p, m in pairs])
     con.execute("DELETE FROM config.context_tier")
     for tier in tiers:
