@@ -23,8 +23,8 @@ import duckdb
 import genai_prices
 
 from bench import data
-from connectors.files import FileSource, OfferedFile
 from connectors.landing import LandedFile, land
+from connectors.listings import FileSource, OfferedFile
 from models.config import load_company
 from models.contracts.raw import SHAPES
 from pipelines import ingest

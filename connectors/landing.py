@@ -15,11 +15,12 @@ from typing import BinaryIO, TypeVar
 import pyarrow as pa
 import pyarrow.parquet
 
-from connectors.decoding import read_text_table
-from connectors.files import FileSource, OfferedFile, ending_of, fingerprint
-from connectors.people import read_people
+from connectors.files.folder import ending_of, fingerprint
+from connectors.formats.decoding import read_text_table
+from connectors.formats.text_tables import TextTable, check_names, not_what_it_says, write_text_table
+from connectors.listings import FileSource, OfferedFile
+from connectors.people.projection import read_people
 from connectors.private_files import private_writer, settle, temporary_file
-from connectors.text_tables import TextTable, check_names, not_what_it_says, write_text_table
 from models.errors import BrokenFile, SourceUnreachable
 
 CHUNK_BYTES = 1 << 20

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import duckdb
 
-from connectors.files import OfferedFile, list_files
+from connectors.files.folder import list_files
 from connectors.landing import LandedFile, land
-from connectors.people import people_key
+from connectors.listings import OfferedFile
+from connectors.people.projection import people_key
 from models.config import Company, Source
 from models.contracts.raw import SHAPES, RawShape
 from models.errors import BrokenFile, CrossoverError, SourceUnreachable
@@ -232,7 +233,7 @@ def _physical(con: duckdb.DuckDBPyConnection, file: Path, where: str) -> dict[st
 
 
 def _check_cache_flag(source: Source, shape: RawShape, physical: dict[str, str], where: str) -> None:
-    if shape.kind != "request_log" or source.input_includes_cache is not None:
+    if shape.name != "request_log" or source.input_includes_cache is not None:
         return
     if "cached_tokens" in source.constants or physical_column(shape.column("cached_tokens"), physical, _theirs(source)):
         raise BrokenFile(

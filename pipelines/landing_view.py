@@ -55,7 +55,7 @@ def landing_view_sql(
             f"missing column{'s' if len(missing) > 1 else ''}: {wanted}",
             where=where,
             found="columns " + ", ".join(sorted(physical)),
-            expected=f"every required column of a {shape.kind} file",
+            expected=f"every required column of a {shape.name} file",
             todo="export the file again with these columns, or map them in the source's `columns:`",
         )
     read, selected, unreadable = [f"CAST({'NULL' if texts else 'file_row_number + 1'} AS BIGINT) AS row_number"], ["row_number"], []

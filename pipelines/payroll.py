@@ -1,7 +1,7 @@
 """People: from the private landed projection to standard cost per day, in memory.
 
 Persons and salaries are read from `state/landing/<source>/` (mode 0600) into memory and never enter the warehouse: it gets the cost of
-FTE at standard rates (contract section 4). Not here: pseudonymisation (`connectors.people`), rates and groups (`models.economics.people`),
+FTE at standard rates (contract section 4). Not here: pseudonymisation (`connectors.people.projection`), rates and groups (`models.economics.people`),
 sharing platform and pool people (`dbt_like_sql/allocation`).
 """
 

@@ -59,7 +59,7 @@ def reduce_rows(
     plain = _plain_texts(con)
     stage_views(con, company, source, shape, view(texts="landed_texts", plain=plain), delivery)
     con.execute(f"CREATE OR REPLACE TEMP TABLE new_keys AS {sql_models.models()[feed.facts[0]].text}")
-    con.execute(f"CREATE OR REPLACE VIEW landing.{shape.kind} AS {view(plain=plain)}")
+    con.execute(f"CREATE OR REPLACE VIEW landing.{shape.name} AS {view(plain=plain)}")
     con.execute("DROP TABLE landed_texts")
     _assert_unique_hashes(con, feed)
     if feed is API_USAGE:
@@ -99,8 +99,8 @@ def keep_rows(
 ) -> None:
     """Reference feeds are small: validated in one frame, kept row by row."""
     stage_views(con, company, source, shape, view, delivery)
-    contract, table = REFERENCE[shape.kind]
-    frame = con.sql(f"SELECT * FROM staging.{shape.kind} ORDER BY row_number").pl()
+    contract, table = REFERENCE[shape.name]
+    frame = con.sql(f"SELECT * FROM staging.{shape.name} ORDER BY row_number").pl()
     bad = _unreadable(con, frame.select("row_number", "unreadable"), shape)
     found = pl.concat([bad, feeds.violations(contract, frame.drop("unreadable"), "row_number")])
     con.register("row_refusals", found)
@@ -111,15 +111,15 @@ def keep_rows(
     con.unregister("row_refusals")
     con.execute(f"INSERT INTO {table} {fact_selects(shape)[0][1]}")
     con.execute(
-        "INSERT INTO ledger.delivery_period SELECT ?, ?, ?, NULL, NULL, count(*), NULL, NULL FROM staging." + shape.kind,
+        "INSERT INTO ledger.delivery_period SELECT ?, ?, ?, NULL, NULL, count(*), NULL, NULL FROM staging." + shape.name,
         [source.id, delivery, version],
     )
-    money = {"control_totals": "amount"}.get(shape.kind, "NULL")
-    currency = "NULL" if shape.kind == "fx_rates" else "currency"
+    money = {"control_totals": "amount"}.get(shape.name, "NULL")
+    currency = "NULL" if shape.name == "fx_rates" else "currency"
     con.execute(
         f"INSERT INTO ledger.quarantine SELECT ?, ?, s.row_number, ?, r.reasons, NULL, {currency}, {money}, {money}, NULL, NULL "
-        f"FROM staging.{shape.kind} s JOIN staging.refused r USING (row_number)",
-        [source.id, delivery, f"{shape.kind}/{shape.feed}"],
+        f"FROM staging.{shape.name} s JOIN staging.refused r USING (row_number)",
+        [source.id, delivery, f"{shape.name}/{shape.feed}"],
     )
 
 
@@ -152,7 +152,7 @@ def _refuse_too_many(refused: int, found: pl.DataFrame, shape: RawShape, where: 
             f"more than {REFUSED_ROWS_MAX:,} rows break the contract",
             where=where,
             found="; ".join(found["reason"].unique().sort().head(3).to_list()),
-            expected=f"rows of a {shape.kind} file",
+            expected=f"rows of a {shape.name} file",
             todo="check that the columns are mapped to what they are",
         )
 
@@ -319,7 +319,7 @@ def _record_quarantine(con: duckdb.DuckDBPyConnection, company: Company, feed: F
     con.execute(
         f"INSERT INTO ledger.quarantine SELECT ?, ?, s.row_number, ?, r.reasons, {money} "
         f"FROM staging.{feed.name} s JOIN staging.refused r USING (row_number){joined}",
-        [source_id, delivery, f"{shape.kind}/{feed.name}"],
+        [source_id, delivery, f"{shape.name}/{feed.name}"],
     )
     row = one(
         con,
@@ -362,7 +362,7 @@ def _record_findings(
         )
         if negative:
             record("negative_usage", "info", negative[0], "usage below zero that is not marked as a correction", negative[1])
-        unnamed = one(con, "SELECT count(*) FROM new_keys WHERE service IS NULL AND sku IS NULL") if shape.kind == "focus" else None
+        unnamed = one(con, "SELECT count(*) FROM new_keys WHERE service IS NULL AND sku IS NULL") if shape.name == "focus" else None
         record(
             "service_and_sku_missing",
             "info",

@@ -40,7 +40,7 @@ def run_and_report(company: Company, as_of: date | None, *, as_json: bool) -> in
 
 def check_sources(company: Company, *, as_json: bool) -> int:
     """Reach every source without ingesting. Returns 0, or 3 where one can't be reached."""
-    from connectors.files import list_files
+    from connectors.files.folder import list_files
     from pipelines.ingest import check_readable
 
     rows = []

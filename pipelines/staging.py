@@ -60,8 +60,8 @@ def stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Source
     con.execute("CREATE TABLE IF NOT EXISTS config.hourly_key (key_id UBIGINT)")
     con.execute("CREATE TABLE IF NOT EXISTS config.fx_monthly (currency VARCHAR, month DATE, rate DECIMAL(24, 12))")
     con.execute("CREATE TABLE IF NOT EXISTS config.context_tier (provider VARCHAR, model VARCHAR, threshold_1 BIGINT, threshold_2 BIGINT)")
-    con.execute(f"CREATE OR REPLACE VIEW landing.{shape.kind} AS {view}")
-    con.execute(f"CREATE OR REPLACE VIEW staging.{shape.kind} AS {sql_models.models()[f'staging.{shape.kind}'].text}")
+    con.execute(f"CREATE OR REPLACE VIEW landing.{shape.name} AS {view}")
+    con.execute(f"CREATE OR REPLACE VIEW staging.{shape.name} AS {sql_models.models()[f'staging.{shape.name}'].text}")
     if shape.feed == "billing_line":
         # Row keys and whole days are this engine's own functions, so they stand here and not in the portable SQL files.
         # A division is dear and a long charge rare, so it stands behind a comparison.
@@ -72,12 +72,12 @@ def stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Source
             f"hash({_key_columns('facts.billing_key', source)}) AS key_id, "
             f"CAST(CASE WHEN {lasts} <= 86400000000 OR {once} THEN 1 ELSE ({lasts} + 86399999999) // 86400000000 END AS INTEGER) AS charge_days, "
             f"CAST(CASE WHEN {lasts} <= 3600000000 THEN 1 ELSE ({lasts} + 3599999999) // 3600000000 END AS BIGINT) AS charge_hours "
-            f"FROM staging.{shape.kind} s"
+            f"FROM staging.{shape.name} s"
         )
     elif shape.feed == "api_usage":
         con.execute(
             f"CREATE OR REPLACE VIEW staging.api_usage AS SELECT s.*, {literal(source.id)} AS source_id, "
-            f"hash({_key_columns('facts.usage_key', source)}) AS key_id FROM staging.{shape.kind} s"
+            f"hash({_key_columns('facts.usage_key', source)}) AS key_id FROM staging.{shape.name} s"
         )
 
 
@@ -92,11 +92,11 @@ def fact_selects(shape: RawShape) -> list[tuple[str, str]]:
     """The fact tables of a shape's feed with the SELECT that fills each."""
     if shape.feed in FEEDS:
         return [(name, sql_models.models()[name].text) for name in FEEDS[shape.feed].facts]
-    table = REFERENCE[shape.kind][1]
+    table = REFERENCE[shape.name][1]
     return [
         (
             table,
-            f"SELECT d.source_id, d.delivery, s.* EXCLUDE (unreadable) FROM staging.{shape.kind} s CROSS JOIN config.delivery d "
+            f"SELECT d.source_id, d.delivery, s.* EXCLUDE (unreadable) FROM staging.{shape.name} s CROSS JOIN config.delivery d "
             "LEFT JOIN staging.refused r ON r.row_number = s.row_number WHERE r.row_number IS NULL",
         )
     ]
@@ -128,4 +128,4 @@ def _null_columns(shape: RawShape) -> list[str]:
 
 
 def _no_source(shape: RawShape) -> Source:
-    return Source.model_validate({"id": "none", "kind": shape.kind, "path": "none"})
+    return Source.model_validate({"id": "none", "kind": shape.name, "path": "none"})

@@ -29,6 +29,7 @@ SELECT
     f."InvoiceId" AS invoice_id,
     f."ConsumedUnit" AS consumed_unit,
     f."Tags" AS tags,
+    f."SkuPriceDetails" AS usage_scope,
     CAST(NULL AS VARCHAR) AS workload,
     CAST(NULL AS VARCHAR) AS pool
 FROM landing.focus AS f

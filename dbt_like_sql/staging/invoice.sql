@@ -29,6 +29,7 @@ SELECT
     i.invoice_id,
     i.unit AS consumed_unit,
     CAST(NULL AS VARCHAR) AS tags,
+    CAST(NULL AS VARCHAR) AS usage_scope,
     i.workload,
     i.pool
 FROM landing.invoice AS i

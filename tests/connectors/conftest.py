@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.files import offered_files
+from connectors.files.folder import offered_files
 from connectors.landing import LandedFile, land
 
 KEY = b"k" * 32

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import csv_tables, decoding
-from connectors.decoding import read_text_table
+from connectors.formats import csv_tables, decoding
+from connectors.formats.decoding import read_text_table
 from models.errors import BrokenFile
 
 

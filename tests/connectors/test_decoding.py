@@ -8,9 +8,9 @@ import traceback
 
 import pytest
 
-from connectors import csv_tables, decoding
-from connectors.decoding import read_text_table
-from connectors.text_tables import names_text
+from connectors.formats import csv_tables, decoding
+from connectors.formats.decoding import read_text_table
+from connectors.formats.text_tables import names_text
 from models.errors import BrokenFile
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.files import IgnoredFile, list_files, offered_files
+from connectors.files.folder import list_files, offered_files
+from connectors.listings import IgnoredFile
 from models.errors import BrokenFile, SourceUnreachable
 
 

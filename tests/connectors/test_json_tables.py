@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import decoding, json_tables
-from connectors.decoding import read_text_table
+from connectors.formats import decoding, json_tables
+from connectors.formats.decoding import read_text_table
 from models.errors import BrokenFile
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from connectors import landing
-from connectors.files import offered_files
+from connectors.files.folder import offered_files
 from connectors.landing import land
 from models.errors import BrokenFile, SourceUnreachable
 

@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 import xlsxwriter
 
-from connectors.people import PROJECTION, people_key
+from connectors.people.projection import PROJECTION, people_key
 from models.errors import BrokenFile, ConfigError
 
 KEY = b"k" * 32

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 import xlsxwriter
 
-from connectors.workbooks import read_workbook
+from connectors.formats.workbooks import read_workbook
 from models.errors import BrokenFile
 
 
@@ -125,6 +125,6 @@ def test_a_truncated_workbook_is_refused():
 
 
 def test_a_workbook_that_unpacks_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr("connectors.workbooks.UNPACKED_BYTES_MAX", 1 << 10)
+    monkeypatch.setattr("connectors.formats.workbooks.UNPACKED_BYTES_MAX", 1 << 10)
     with pytest.raises(BrokenFile, match="unpacks to more than 0 MiB"):
         rows_of(workbook(lambda book, sheet: sheet.write_row(0, 0, ["id"])))

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from connectors.decoding import read_text_table
-from connectors.files import FileSource
+from connectors.formats.decoding import read_text_table
+from connectors.formats.text_tables import TextTable, check_names, names_text, not_what_it_says
+from connectors.formats.workbooks import read_workbook
+from connectors.listings import FileSource
 from connectors.private_files import private_writer, settle, temporary_file
-from connectors.text_tables import TextTable, check_names, names_text, not_what_it_says
-from connectors.workbooks import read_workbook
 from models.errors import BrokenFile, ConfigError
 
 KEY_VARIABLE = "CROSSOVER_PEOPLE_KEY"

@@ -7,13 +7,12 @@ on this machine's disk (an S3 prefix, a provider's API) is a module of its own b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Protocol
 
+from connectors.listings import FileSource, IgnoredFile, Listing, OfferedFile
 from models.errors import BrokenFile, SourceUnreachable
 
 ENTRIES_MAX = 1_000_000
@@ -23,47 +22,6 @@ _ENDINGS_PEOPLE = (*_ENDINGS, ".xlsx")
 # Written beside the data by the programs that deliver it; never data, so not worth a finding.
 _MARKER_NAMES = ("_SUCCESS", "_committed_*", "_started_*", "~$*", "*.tmp", "*.crc", "Thumbs.db", "desktop.ini")
 _MARKER_FOLDERS = ("_delta_log", "_spark_metadata", "_temporary", "__MACOSX")
-
-
-class FileSource(Protocol):
-    """The part of a configured source that file connectors read. `path` is relative to the configuration's folder."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def path(self) -> str | None: ...
-    @property
-    def columns(self) -> Mapping[str, str]: ...
-    @property
-    def constants(self) -> Mapping[str, object]: ...
-
-
-@dataclass(frozen=True)
-class OfferedFile:
-    """A file that can be landed. `name` is its posix path below the source's folder; `fingerprint` changes when the file may have changed."""
-
-    name: str
-    path: Path
-    bytes: int
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class IgnoredFile:
-    """A visible file or folder that is not read, and why: each is a finding."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Listing:
-    """All that was seen in a source's path, each part sorted by name."""
-
-    offered: tuple[OfferedFile, ...]
-    ignored: tuple[IgnoredFile, ...]
 
 
 def allowed_endings(kind: str) -> tuple[str, ...]:
@@ -137,7 +95,7 @@ def _single_file(source: FileSource, path: Path, where: str) -> OfferedFile:
             todo="Export it in one of these formats, or name the right file.",
         )
     status = path.stat()
-    return OfferedFile(path.name, path, status.st_size, fingerprint(status))
+    return OfferedFile(path.name, status.st_size, fingerprint(status), path)
 
 
 def _split_glob(root: Path, path: Path) -> tuple[Path, tuple[str, ...] | None]:
@@ -183,7 +141,7 @@ def _sort_out(source: FileSource, folder: Path, pattern: tuple[str, ...] | None)
         elif ending_of(name, source.kind) is None:
             ignored.append(IgnoredFile(name, "its ending is none of " + ", ".join(allowed_endings(source.kind))))
         else:
-            file = OfferedFile(name, Path(entry.path), status.st_size, fingerprint(status))
+            file = OfferedFile(name, status.st_size, fingerprint(status), Path(entry.path))
             offered.append((entry.is_symlink(), (status.st_dev, status.st_ino), file))
     # The same file twice would be the same money twice. A real name goes before a link's.
     first_name: dict[tuple[int, int], str] = {}

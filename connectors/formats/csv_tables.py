@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.csv
 
-from connectors.text_tables import TextTable, check_names
+from connectors.formats.text_tables import TextTable, check_names
 from models.errors import BrokenFile
 
 # A CSV is read in blocks of this size, which a row must fit into; each block more in flight is memory.

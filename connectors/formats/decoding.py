@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from connectors.csv_tables import csv_table
-from connectors.json_tables import json_table
-from connectors.text_tables import TextTable, not_what_it_says
+from connectors.formats.csv_tables import csv_table
+from connectors.formats.json_tables import json_table
+from connectors.formats.text_tables import TextTable, not_what_it_says
 from models.errors import BrokenFile
 
 CHUNK_BYTES = 1 << 20

@@ -1,77 +1,8 @@
-"""The columns that each source kind delivers, as the provider names them, with the type each must be readable as.
+"""The plain kinds: files whose columns are ours, or are renamed to ours by `columns:`."""
 
-Here: names, types, which are required, other names for the same thing. Not here: how a value is read (`pipelines.landing_view`), what it
-is mapped to (`dbt_like_sql/staging`), which values are valid (the feeds' contracts).
-"""
+from models.contracts.raw.shape import RawColumn, shape
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
-
-RawType = Literal["text", "money", "quantity", "count", "timestamp", "date", "month", "json"]
-
-
-@dataclass(frozen=True)
-class RawColumn:
-    """One column of a source kind. `also` lists other names for it, tried in order where `name` is absent."""
-
-    name: str
-    type: RawType = "text"
-    required: bool = False
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RawShape:
-    """What a source kind delivers, and the feed that its rows become."""
-
-    kind: str
-    feed: str
-    columns: tuple[RawColumn, ...]
-
-    def column(self, name: str) -> RawColumn:
-        return next(column for column in self.columns if column.name == name)
-
-
-def _shape(kind: str, feed: str, *columns: RawColumn) -> RawShape:
-    return RawShape(kind, feed, columns)
-
-
-# FOCUS 1.0 to 1.4 (FinOps Open Cost and Usage Specification). 1.4 drops ProviderName and PublisherName for ServiceProviderName and
-# HostProviderName; the columns not named here stay in the landed file.
-FOCUS = _shape(
-    "focus",
-    "billing_line",
-    RawColumn("BilledCost", "money", required=True),
-    RawColumn("EffectiveCost", "money", required=True),
-    RawColumn("ListCost", "money"),
-    RawColumn("BillingCurrency", required=True),
-    RawColumn("BillingPeriodStart", "timestamp", required=True),
-    RawColumn("ChargePeriodStart", "timestamp", required=True),
-    RawColumn("ChargePeriodEnd", "timestamp", required=True),
-    RawColumn("ChargeCategory", required=True),
-    RawColumn("ChargeClass"),
-    RawColumn("ChargeDescription"),
-    RawColumn("ChargeFrequency"),
-    RawColumn("CommitmentDiscountId"),
-    RawColumn("CommitmentDiscountStatus"),
-    RawColumn("ConsumedQuantity", "quantity"),
-    RawColumn("ConsumedUnit"),
-    RawColumn("BillingAccountId"),
-    RawColumn("SubAccountId"),
-    RawColumn("InvoiceId"),
-    RawColumn("InvoiceIssuerName"),
-    RawColumn("ProviderName", required=True, also=("ServiceProviderName", "HostProviderName")),
-    RawColumn("RegionId", also=("Region",)),
-    RawColumn("ResourceId"),
-    RawColumn("ServiceCategory"),
-    RawColumn("ServiceName"),
-    RawColumn("SkuId"),
-    RawColumn("Tags", "json"),
-)
-
-INVOICE = _shape(
+INVOICE = shape(
     "invoice",
     "billing_line",
     RawColumn("invoice_id", required=True),
@@ -91,7 +22,7 @@ INVOICE = _shape(
     RawColumn("pool"),
 )
 
-REQUEST_LOG = _shape(
+REQUEST_LOG = shape(
     "request_log",
     "api_usage",
     RawColumn("timestamp", "timestamp", required=True),
@@ -117,7 +48,7 @@ REQUEST_LOG = _shape(
 )
 
 # What connectors land of a people file: never an id or a name, only the keyed hash.
-PEOPLE = _shape(
+PEOPLE = shape(
     "people",
     "people_allocation",
     RawColumn("person_key", required=True),
@@ -132,7 +63,7 @@ PEOPLE = _shape(
     RawColumn("currency", required=True),
 )
 
-FX_RATES = _shape(
+FX_RATES = shape(
     "fx_rates",
     "reference",
     RawColumn("date", "date", required=True),
@@ -141,7 +72,7 @@ FX_RATES = _shape(
     RawColumn("rate", "money", required=True),
 )
 
-OWNED_HARDWARE = _shape(
+OWNED_HARDWARE = shape(
     "owned_hardware",
     "reference",
     RawColumn("asset_id", required=True),
@@ -158,7 +89,7 @@ OWNED_HARDWARE = _shape(
     RawColumn("rack_monthly", "money"),
 )
 
-CONTROL_TOTALS = _shape(
+CONTROL_TOTALS = shape(
     "control_totals",
     "reference",
     RawColumn("issuer", required=True),
@@ -167,5 +98,3 @@ CONTROL_TOTALS = _shape(
     RawColumn("amount", "money", required=True),
     RawColumn("currency", required=True),
 )
-
-SHAPES: dict[str, RawShape] = {shape.kind: shape for shape in (FOCUS, INVOICE, REQUEST_LOG, PEOPLE, FX_RATES, OWNED_HARDWARE, CONTROL_TOTALS)}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.text_tables import TextTable, check_names
+from connectors.formats.text_tables import TextTable, check_names
 from models.errors import BrokenFile
 
 ROW_CHARACTERS_MAX = 64 << 20

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import fastexcel
 import pyarrow as pa
 
-from connectors.text_tables import TextTable, check_names, not_what_it_says
+from connectors.formats.text_tables import TextTable, check_names, not_what_it_says
 from models.errors import BrokenFile
 
 UNPACKED_BYTES_MAX = 512 << 20
