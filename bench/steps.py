@@ -17,14 +17,14 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import duckdb
 import genai_prices
 
 from bench import data
-from connectors.landing import LandedFile, land
-from connectors.listings import FileSource, OfferedFile
+from connectors.landing import LandedDelivery, land
 from models.config import load_company
 from models.contracts.raw import SHAPES
 from pipelines import ingest
@@ -108,9 +108,9 @@ def product(kind: str, first: Path, file: Path) -> Measurement:
     """Stage, validate and reduce one file as a run does, after a small `first` one. Landing is timed apart; so is pricing and allocating."""
     all_of_it, landing, pricing = Stopwatch(), Stopwatch(), Stopwatch()
 
-    def timed_land(source: FileSource, offered: OfferedFile, landing_dir: Path, staged_dir: Path, people_key: bytes | None) -> LandedFile:
+    def timed_land(*given: Any) -> LandedDelivery:
         with landing.running():
-            return land(source, offered, landing_dir, staged_dir, people_key)
+            return land(*given)
 
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         configuration = Path(folder) / "crossover.yaml"

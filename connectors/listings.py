@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from models.errors import CrossoverError
+
 # A manifest or an API page is small; what claims to be one and is larger is something else.
 SMALL_BYTES_MAX = 64 << 20
+# The name of an offered set of files that is all that a source has: they can only be read together.
+ALL = "*"
 
 
 class FileSource(Protocol):
@@ -80,3 +84,22 @@ class Store(Protocol):
         Raises BrokenFile where its size or fingerprint is no longer what was listed (after a second attempt with what is there now),
         SourceUnreachable where it can't be read.
         """
+
+
+@dataclass(frozen=True)
+class OfferedDelivery:
+    """Files that a source replaces as one. `fingerprint` changes when any of them may have; `rows` is what a manifest says they hold."""
+
+    name: str
+    files: tuple[OfferedFile, ...]
+    fingerprint: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a source delivers now, what of it is not read, and what can't be used: (delivery's name, why)."""
+
+    deliveries: tuple[OfferedDelivery, ...]
+    ignored: tuple[IgnoredFile, ...] = ()
+    refused: tuple[tuple[str, CrossoverError], ...] = ()

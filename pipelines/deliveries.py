@@ -1,7 +1,7 @@
-"""The ledger of deliveries: which version of which file is in the facts, what replaced it, what was refused.
+"""The ledger of deliveries: which version of what is in the facts, what replaced it, what was refused.
 
-A delivery is what a source replaces as one: here one file, later one partition of an export. Paths are kept relative to the state folder,
-so that it can be moved. Not here: reading files (`pipelines.ingest`) and reducing them (`pipelines.reduce`).
+A delivery is what a source replaces as one: a file, a billing period of an export, a month of a provider's usage. Paths are kept relative
+to the state folder, so that it can be moved. Not here: reading files (`pipelines.ingest`) and reducing them (`pipelines.reduce`).
 """
 
 from __future__ import annotations
@@ -13,69 +13,106 @@ from pathlib import Path
 
 import duckdb
 
-from connectors.landing import LandedFile
+from connectors.landing import InputFile, LandedDelivery, LandedFile
 from models.config import Company, Source
 from models.errors import CrossoverError
 from pipelines.warehouse import one
 
-# What a withdrawn delivery's fingerprint and hash read as, so that a file that comes back is new.
+# What a withdrawn delivery's fingerprint and hash read as, so that one that comes back is new.
 WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The newest version of a delivery. `landed` and `columnar` are absolute."""
+    """The newest version of a delivery. `landed` is what landing gave when it came, with absolute paths."""
 
     name: str
     version: int
     fingerprint: str
     sha256: str
     reduced_with: str
-    landed: Path
-    columnar: Path
-    bytes: int
-    rows: int
     is_subdaily: bool
+    landed: LandedDelivery
 
-    def as_landed(self) -> LandedFile:
-        """What landing gave when this version came."""
-        return LandedFile(self.name, self.sha256, self.bytes, self.rows, self.landed, self.columnar, ())
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether its columnar files are still there."""
+        return all(file.columnar.exists() for file in self.landed.files)
 
 
 def newest(con: duckdb.DuckDBPyConnection, state: Path, source_id: str, name: str) -> Delivery | None:
-    """The newest version of a delivery, current or withdrawn (a file that comes back goes on counting versions)."""
+    """The newest version of a delivery, current or withdrawn (one that comes back goes on counting versions)."""
     row = one(
         con,
-        "SELECT version, fingerprint, sha256, reduced_with, landed, columnar, bytes, row_count, is_subdaily, superseded_at IS NOT NULL "
+        "SELECT version, fingerprint, sha256, reduced_with, is_subdaily, shape, superseded_at IS NOT NULL "
         "FROM ledger.delivery WHERE source_id = ? AND delivery = ? ORDER BY version DESC LIMIT 1",
         [source_id, name],
     )
     if row is None:
         return None
-    version, fingerprint, sha256, reduced_with, landed, columnar, size, rows, is_subdaily, is_withdrawn = row
+    version, fingerprint, sha256, reduced_with, is_subdaily, shape, is_withdrawn = row
+    files = con.execute(
+        "SELECT file, sha256, bytes, landed, columnar, row_count FROM ledger.delivery_file WHERE source_id = ? AND delivery = ? AND version = ? "
+        "ORDER BY first_row, file",
+        [source_id, name, version],
+    ).fetchall()
+    landed = LandedDelivery(
+        name,
+        shape,
+        tuple(LandedFile(f, h, size, rows, state / where, state / columnar, ()) for f, h, size, where, columnar, rows in files if columnar),
+        tuple(InputFile(f, h, size, state / where if where else None) for f, h, size, where, columnar, _ in files if not columnar),
+    )
     if is_withdrawn:
         fingerprint = sha256 = WITHDRAWN
-    return Delivery(name, version, fingerprint, sha256, reduced_with, state / landed, state / columnar, size, rows, is_subdaily)
+    return Delivery(name, version, fingerprint, sha256, reduced_with, is_subdaily, landed)
+
+
+def offered_as(con: duckdb.DuckDBPyConnection, state: Path, source_id: str, offered: str) -> list[Delivery]:
+    """The current deliveries that came of one offered set of files, sorted by name."""
+    names = con.execute(
+        "SELECT delivery FROM ledger.delivery WHERE source_id = ? AND offered_as = ? AND superseded_at IS NULL ORDER BY 1", [source_id, offered]
+    ).fetchall()
+    found = [newest(con, state, source_id, str(name)) for (name,) in names]
+    return [delivery for delivery in found if delivery]
 
 
 def enter(
     con: duckdb.DuckDBPyConnection,
     state: Path,
     source: Source,
-    landed: LandedFile,
+    landed: LandedDelivery,
+    offered: str,
     fingerprint: str,
     version: int,
     reduced_with: str,
     is_subdaily: bool,
 ) -> None:
-    """Make this version the current one of its delivery."""
-    con.execute("DELETE FROM ledger.delivery WHERE source_id = ? AND delivery = ? AND version = ?", [source.id, landed.name, version])
+    """Make this version the current one of its delivery, which came of the files that the source offers under the name `offered`."""
+    key = [source.id, landed.name, version]
+    for table in ("delivery", "delivery_file"):
+        con.execute(f"DELETE FROM ledger.{table} WHERE source_id = ? AND delivery = ? AND version = ?", key)
     con.execute(
         "INSERT INTO ledger.delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [
-            *(source.id, source.kind, landed.name, version, fingerprint, landed.sha256, reduced_with),
-            *(str(landed.landed.relative_to(state)), str(landed.columnar.relative_to(state)), landed.bytes, landed.rows, is_subdaily, _now()),
+            *(source.id, source.kind, landed.shape, landed.name, offered, version, fingerprint, landed.sha256, reduced_with),
+            *(landed.bytes, landed.rows, is_subdaily, _now()),
         ],
+    )
+    first_row = 0
+    rows: list[list[object]] = []
+    for file in landed.files:
+        paths = [str(path.relative_to(state)) for path in (file.landed, file.columnar)]
+        rows.append([*key, file.name, file.sha256, file.bytes, *paths, first_row, file.rows])
+        first_row += file.rows
+    for page in landed.inputs:
+        rows.append([*key, page.name, page.sha256, page.bytes, str(page.landed.relative_to(state)) if page.landed else None, None, None, None])
+    con.executemany("INSERT INTO ledger.delivery_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def touch(con: duckdb.DuckDBPyConnection, source_id: str, name: str, fingerprint: str) -> None:
+    """Equal contents were offered anew: only the fingerprint is another."""
+    con.execute(
+        "UPDATE ledger.delivery SET fingerprint = ? WHERE source_id = ? AND delivery = ? AND superseded_at IS NULL", [fingerprint, source_id, name]
     )
 
 
@@ -93,10 +130,13 @@ def clear(con: duckdb.DuckDBPyConnection, source_id: str, name: str, version: in
     con.execute("DELETE FROM ledger.delivery_period WHERE source_id = ? AND delivery = ? AND version = ?", [source_id, name, version])
 
 
-def withdraw_all_but(con: duckdb.DuckDBPyConnection, company: Company, source: Source, offered: set[str]) -> int:
-    """Facts mirror what the source offers now, so that a run from an empty state gives the same tables: a file that is gone takes its rows along."""
-    current = con.execute("SELECT delivery FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL", [source.id]).fetchall()
-    gone = sorted(str(name) for (name,) in current if name not in offered)
+def withdraw_all_but(con: duckdb.DuckDBPyConnection, company: Company, source: Source, delivered: set[str], unread: set[str]) -> int:
+    """Facts mirror what the source offers now, so that a run from an empty state gives the same tables: what is gone takes its rows along.
+
+    `delivered` names the deliveries that are there, `unread` the offered sets of files that couldn't be read: what they gave last stays.
+    """
+    current = con.execute("SELECT delivery, offered_as FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL", [source.id]).fetchall()
+    gone = sorted(str(name) for name, offered in current if name not in delivered and offered not in unread)
     for name in gone:
         con.begin()
         clear(con, source.id, name, -1)
@@ -110,7 +150,8 @@ def forget(con: duckdb.DuckDBPyConnection, configured: list[str]) -> None:
     """Facts are a function of the configured sources: those of a source that left the configuration leave too."""
     for (gone,) in con.execute("SELECT DISTINCT source_id FROM ledger.delivery WHERE NOT list_contains(?, source_id)", [configured]).fetchall():
         con.begin()
-        for table in (*_fact_tables(con), "ledger.quarantine", "ledger.finding", "ledger.refusal", "ledger.delivery_period", "ledger.delivery"):
+        ledger = ("quarantine", "finding", "refusal", "delivery_period", "delivery_file", "delivery")
+        for table in (*_fact_tables(con), *(f"ledger.{name}" for name in ledger)):
             con.execute(f"DELETE FROM {table} WHERE source_id = ?", [gone])
         con.commit()
     con.execute("DELETE FROM ledger.refusal WHERE NOT list_contains(?, source_id)", [configured])
@@ -141,8 +182,8 @@ def refuse(con: duckdb.DuckDBPyConnection, source_id: str, name: str, error: Cro
     """Record that a delivery (`*`: the whole source) can't be used now, and whether an earlier version of it stays in use."""
     row = one(
         con,
-        "SELECT count(*) FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL AND (delivery = ? OR ? = '*')",
-        [source_id, name, name],
+        "SELECT count(*) FROM ledger.delivery WHERE source_id = ? AND superseded_at IS NULL AND (delivery = ? OR offered_as = ? OR ? = '*')",
+        [source_id, name, name, name],
     )
     con.execute("INSERT INTO ledger.refusal VALUES (?, ?, ?, ?, ?)", [source_id, name, type(error).__name__, error.one_line, bool(row and row[0])])
 
@@ -158,11 +199,12 @@ def _prune(con: duckdb.DuckDBPyConnection, company: Company, source: Source) -> 
     """Superseded versions leave the disk beyond `retention`; their hashes stay in the ledger."""
     state = company.paths.state
     kept = con.execute(
-        "SELECT landed, columnar FROM ledger.delivery WHERE source_id = ? QUALIFY superseded_at IS NULL OR row_number() OVER ("
-        "PARTITION BY delivery, superseded_at IS NULL ORDER BY version DESC) <= ?",
+        "SELECT f.landed, f.columnar FROM ledger.delivery_file f JOIN (SELECT source_id, delivery, version FROM ledger.delivery WHERE source_id = ? "
+        "QUALIFY superseded_at IS NULL OR row_number() OVER (PARTITION BY delivery, superseded_at IS NULL ORDER BY version DESC) <= ?) d "
+        "USING (source_id, delivery, version)",
         [source.id, company.retention.superseded_versions],
     ).fetchall()
-    keep = {state / path for row in kept for path in row}
+    keep = {state / path for row in kept for path in row if path}
     for folder in (state / "landing" / source.id, state / "staged" / source.id):
         for file in sorted(folder.rglob("*")) if folder.exists() else []:
             if file.is_file() and file not in keep:

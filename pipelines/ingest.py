@@ -2,8 +2,8 @@
 
 Each delivery is landed, then reduced by delete-and-insert in one transaction together with its entry in the ledger, so that a killed run
 leaves either the old facts or the new ones. A broken file or an unreachable source keeps the last good version and is recorded. Not here:
-the reduction itself (`pipelines.reduce`), the ledger's rows (`pipelines.deliveries`), people (`pipelines.payroll`, whose rows never enter
-the warehouse).
+what a source offers (`connectors.offers`), the reduction itself (`pipelines.reduce`), the ledger's rows (`pipelines.deliveries`), people
+(`pipelines.payroll`, whose rows never enter the warehouse).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -20,11 +20,11 @@ from pathlib import Path
 
 import duckdb
 
-from connectors.files.folder import list_files
-from connectors.landing import LandedFile, land
-from connectors.listings import OfferedFile
+from connectors.landing import LandedDelivery, land, land_parts
+from connectors.listings import OfferedDelivery, Store
+from connectors.offers import assembler, offer, store_of
 from connectors.people.projection import people_key
-from models.config import Company, Source
+from models.config import USAGE_KINDS, Company, Source
 from models.contracts.raw import SHAPES, RawShape
 from models.errors import BrokenFile, CrossoverError, SourceUnreachable
 from models.prices import list_version
@@ -52,12 +52,7 @@ class SourceSync:
     withdrawn: int = 0
     rows: int = 0
     periods: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()  # one line per broken file or unreachable source
-
-
-def kinds_read() -> frozenset[str]:
-    """The source kinds that can be ingested."""
-    return frozenset(SHAPES)
+    refused: tuple[str, ...] = ()  # one line per broken delivery or unreachable source
 
 
 def sync_source(
@@ -67,105 +62,131 @@ def sync_source(
 
     `only_period` re-reduces the deliveries that hold this month, changed or not (a back-fill).
     """
-    result = SourceSync(source.id)
-
-    def refuse(name: str, error: CrossoverError) -> None:
-        deliveries.refuse(con, source.id, name, error)
-        result.refused = (*result.refused, error.one_line)
-
-    con.execute("DELETE FROM ledger.refusal WHERE source_id = ?", [source.id])
-    con.execute("DELETE FROM ledger.finding WHERE source_id = ? AND delivery = '*'", [source.id])
-    try:
-        check_readable(source)
-        listing = list_files(source, company.root)
-    except (SourceUnreachable, BrokenFile) as error:
-        refuse("*", error)
-        return result
-    result.offered = len(listing.offered)
-    for ignored in listing.ignored:
-        deliveries.finding(con, source.id, "*", "file_ignored", "info", 1, f"{ignored.name} is not read: {ignored.reason}")
-    redone: list[str] = []
-    names: dict[str, str] = {}
-    copies: set[str] = set()
-    for number, offered in enumerate(listing.offered, 1):
-        try:
-            rows = _sync_file(con, company, source, offered, names, only_period)
-        except (BrokenFile, SourceUnreachable) as error:
-            refuse(offered.name, error)
-            continue
-        except _Copy as copy:
-            copies.add(offered.name)
-            said = f"{offered.name} is a byte-for-byte copy of {copy} and is not read: its rows would count twice"
-            deliveries.finding(con, source.id, "*", "file_is_a_copy", "warning", 1, said)
-            continue
-        if rows is not None:
-            result.reduced += 1
-            result.rows += rows
-            redone.append(offered.name)
-            progress(f"{source.id}: {offered.name} ({number} of {len(listing.offered)}): {rows:,} rows")
-    result.withdrawn = deliveries.withdraw_all_but(con, company, source, {offered.name for offered in listing.offered} - copies)
-    result.periods = deliveries.periods(con, source.id, redone)
-    return result
-
-
-def check_readable(source: Source) -> None:
-    """Raises SourceUnreachable for what can be configured but not read yet, so that nobody takes its silence for zero."""
-    if source.kind not in kinds_read() or source.path is None or source.path.startswith("s3://"):
-        what = f"source kind {source.kind}" if source.kind not in kinds_read() else "object storage" if source.path else "a source without a path"
-        raise SourceUnreachable(
-            f"{what} can't be read by this version",
-            where=f"source {source.id}",
-            found=source.path or "no path",
-            expected=f"files on this machine's disk of one of the kinds {', '.join(sorted(kinds_read()))}",
-            todo="leave the source out, or deliver its bill as a file",
-        )
-
-
-def _sync_file(
-    con: duckdb.DuckDBPyConnection, company: Company, source: Source, offered: OfferedFile, names: dict[str, str], only_period: date | None
-) -> int | None:
-    """The rows reduced, or None where nothing changed. `names` maps the hashes met in this sync to the file that has them.
-
-    Raises _Copy where the file is a byte-for-byte copy of one before it.
-    """
-    state = company.paths.state
-    current = deliveries.newest(con, state, source.id, offered.name)
-    if current and current.fingerprint == offered.fingerprint:
-        held = deliveries.periods_and_currencies(con, source.id, offered.name, current.version)
-        is_asked_for = only_period is not None and only_period in [period for period, _ in held]
-        is_as_it_was = _reduced_with(con, company, source, held, current.is_subdaily) == current.reduced_with
-        if is_as_it_was and not is_asked_for and current.columnar.exists():
-            _refuse_copy(current.sha256, offered, names)
-            return None
-        # people files land mapped already, so another mapping lands them again
-        if current.columnar.exists() and current.landed.exists() and source.kind != "people":
-            return _ingest(con, company, source, offered, current.as_landed(), current)
-    key = people_key(state, dict(os.environ)) if source.kind == "people" else None
-    landed = land(source, offered, state / "landing" / source.id, state / "staged" / source.id, key)
-    _refuse_copy(landed.sha256, offered, names)
-    return _ingest(con, company, source, offered, landed, current)
+    return _Sync(con, company, source, progress, only_period).run()
 
 
 class _Copy(Exception):
-    """A file of a source has the bytes of another one: its money would count twice."""
+    """A delivery has the contents of another one: its money would count twice."""
 
 
-def _refuse_copy(sha256: str, offered: OfferedFile, names: dict[str, str]) -> None:
-    first = names.setdefault(sha256, offered.name)
-    if first != offered.name:
-        raise _Copy(first)
+class _Sync:
+    """One source on its way into the facts."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, only_period: date | None) -> None:
+        self.con, self.company, self.source, self.progress, self.only_period = con, company, source, progress, only_period
+        self.state = company.paths.state
+        self.result = SourceSync(source.id)
+        self.delivered: set[str] = set()  # deliveries that are there, changed or not
+        self.unread: set[str] = set()  # offered sets of files that couldn't be read
+        self.redone: list[str] = []
+        self.contents: dict[str, str] = {}  # hash of a delivery's contents -> the first delivery met that has it
+
+    def run(self) -> SourceSync:
+        con, source = self.con, self.source
+        con.execute("DELETE FROM ledger.refusal WHERE source_id = ?", [source.id])
+        con.execute("DELETE FROM ledger.finding WHERE source_id = ? AND delivery = '*'", [source.id])
+        try:
+            store = store_of(source, self.company.root, self.state / "pulled" / source.id)
+            offered = offer(source, store)
+        except (SourceUnreachable, BrokenFile) as error:
+            self._refuse("*", error)
+            return self.result
+        self.result.offered = len(offered.deliveries)
+        for ignored in offered.ignored:
+            deliveries.finding(con, source.id, "*", "file_ignored", "info", 1, f"{ignored.name} is not read: {ignored.reason}")
+        for name, refusal in offered.refused:
+            self._refuse(name, refusal)
+            self.unread.add(name)
+        for number, delivery in enumerate(offered.deliveries, 1):
+            try:
+                self._sync(store, delivery, f"{number} of {len(offered.deliveries)}")
+            except (BrokenFile, SourceUnreachable) as error:
+                self._refuse(delivery.name, error)
+                self.unread.add(delivery.name)
+        self.result.withdrawn = deliveries.withdraw_all_but(con, self.company, source, self.delivered, self.unread)
+        self.result.periods = deliveries.periods(con, source.id, self.redone)
+        return self.result
+
+    def _refuse(self, name: str, error: CrossoverError) -> None:
+        deliveries.refuse(self.con, self.source.id, name, error)
+        self.result.refused = (*self.result.refused, error.one_line)
+
+    def _sync(self, store: Store, offered: OfferedDelivery, number: str) -> None:
+        """One offered set of files: nothing where it is as it was, else landed, and each delivery in it reduced where that changed."""
+        current = deliveries.offered_as(self.con, self.state, self.source.id, offered.name)
+        is_as_listed = bool(current) and all(c.fingerprint == offered.fingerprint and c.is_on_disk for c in current)
+        if is_as_listed and all(self._is_as_it_was(c) for c in current):
+            for c in current:
+                self._enter(c.landed, offered, number)
+            return
+        # people files land mapped already, so another mapping lands them again
+        landed = [c.landed for c in current] if is_as_listed and self.source.kind != "people" else self._land(store, offered)
+        for delivery in landed:
+            self._enter(delivery, offered, number)
+
+    def _land(self, store: Store, offered: OfferedDelivery) -> list[LandedDelivery]:
+        landing, staged = self.state / "landing" / self.source.id, self.state / "staged" / self.source.id
+        assemble = assembler(self.source.kind)
+        if assemble is None:
+            key = people_key(self.state, dict(os.environ)) if self.source.kind == "people" else None
+            return [land(store, self.source, offered, landing, staged, key)]
+        landed = land_parts(store, self.source, offered, landing, staged, assemble)
+        used = [delivery for delivery in landed if not _is_paid_elsewhere(self.source, SHAPES[delivery.shape])]
+        if len(used) < len(landed):
+            said = f"the cost report is not used: {self.source.billed_by} pays for this usage, and money counts once"
+            deliveries.finding(self.con, self.source.id, "*", "cost_report_not_used", "info", len(landed) - len(used), said)
+        return used
+
+    def _is_as_it_was(self, delivery: Delivery) -> bool:
+        """Whether reducing it again would give the same facts, and nobody asked for it."""
+        held = deliveries.periods_and_currencies(self.con, self.source.id, delivery.name, delivery.version)
+        is_asked_for = self.only_period is not None and self.only_period in [period for period, _ in held]
+        shape = SHAPES[delivery.landed.shape]
+        return not is_asked_for and _reduced_with(self.con, self.company, self.source, shape, held, delivery.is_subdaily) == delivery.reduced_with
+
+    def _enter(self, landed: LandedDelivery, offered: OfferedDelivery, number: str) -> None:
+        """Make a landed delivery the one that facts hold, unless its contents are those of another one or the facts hold it already."""
+        first = self.contents.setdefault(landed.sha256, landed.name) if landed.rows and not landed.inputs else landed.name
+        if first != landed.name:
+            said = f"{landed.name} is a byte-for-byte copy of {first} and is not read: its rows would count twice"
+            deliveries.finding(self.con, self.source.id, "*", "file_is_a_copy", "warning", 1, said)
+            return
+        self.delivered.add(landed.name)
+        current = deliveries.newest(self.con, self.state, self.source.id, landed.name)
+        if current and current.sha256 == landed.sha256 and self._is_as_it_was(current):
+            if current.fingerprint != offered.fingerprint:
+                deliveries.touch(self.con, self.source.id, landed.name, offered.fingerprint)
+            return
+        try:
+            _ingest(self.con, self.company, self.source, offered, landed, current)
+        except BrokenFile as error:  # other deliveries of the same files may still be good
+            self._refuse(landed.name, error)
+            return
+        self.result.reduced += 1
+        self.result.rows += landed.rows
+        self.redone.append(landed.name)
+        self.progress(f"{self.source.id}: {landed.name} ({number}): {landed.rows:,} rows")
+
+
+def _is_paid_elsewhere(source: Source, shape: RawShape) -> bool:
+    """A provider's cost report beside the invoice that is configured to pay for the usage would be the same money twice."""
+    return shape.feed == "billing_line" and source.kind in USAGE_KINDS and source.billed_by not in (None, source.id)
 
 
 def _ingest(
-    con: duckdb.DuckDBPyConnection, company: Company, source: Source, offered: OfferedFile, landed: LandedFile, current: Delivery | None
-) -> int:
-    """Stage, validate and reduce one landed file, and enter it in the ledger, in one transaction."""
-    shape, where = SHAPES[source.kind], f"source {source.id}, file {offered.name}"
-    physical = _physical(con, landed.columnar, where)
+    con: duckdb.DuckDBPyConnection, company: Company, source: Source, offered: OfferedDelivery, landed: LandedDelivery, current: Delivery | None
+) -> None:
+    """Stage, validate and reduce one landed delivery, and enter it in the ledger, in one transaction."""
+    shape, where = SHAPES[landed.shape], f"source {source.id}, file {landed.name}"
+    files = [file.columnar for file in landed.files]
+    physical = _physical(con, files, where)
     _check_cache_flag(source, shape, physical, where)
     _check_not_emptied(shape, landed, current, where)
-    files, columns = [landed.columnar], _theirs(source)
-    view = partial(landing_view_sql, shape, files, physical, where=where, columns=columns, constants=source.constants, timezone=source.timezone)
+    columns = _theirs(source)
+    rows = [file.rows for file in landed.files]
+    view = partial(
+        landing_view_sql, shape, files, physical, where=where, columns=columns, constants=source.constants, timezone=source.timezone, rows=rows
+    )
     texts = distinct_texts_sql(shape, files, physical, columns=columns)
     all_rows = view()  # refuses a file without the columns, before anything is touched
     is_new_content = current is None or current.sha256 != landed.sha256
@@ -173,45 +194,45 @@ def _ingest(
     con.begin()
     try:
         if is_new_content:
-            deliveries.supersede(con, source.id, offered.name)
-        deliveries.clear(con, source.id, offered.name, number)
+            deliveries.supersede(con, source.id, landed.name)
+        deliveries.clear(con, source.id, landed.name, number)
         is_subdaily = False
         if shape.feed in FEEDS:
-            is_subdaily = reduce_rows(con, company, source, shape, FEEDS[shape.feed], view, texts, offered.name, number, where)
+            is_subdaily = reduce_rows(con, company, source, shape, FEEDS[shape.feed], view, texts, landed.name, number, where)
         elif shape.feed == "reference":
-            keep_rows(con, company, source, shape, all_rows, offered.name, number, where)
-        held = deliveries.periods_and_currencies(con, source.id, offered.name, number)
-        reduced_with = _reduced_with(con, company, source, held, is_subdaily)
-        deliveries.enter(con, company.paths.state, source, landed, offered.fingerprint, number, reduced_with, is_subdaily)
+            keep_rows(con, company, source, shape, all_rows, landed.name, number, where)
+        held = deliveries.periods_and_currencies(con, source.id, landed.name, number)
+        reduced_with = _reduced_with(con, company, source, shape, held, is_subdaily)
+        deliveries.enter(con, company.paths.state, source, landed, offered.name, offered.fingerprint, number, reduced_with, is_subdaily)
         con.commit()
     except BaseException:
         con.rollback()
         raise
-    return landed.rows
 
 
-def _check_not_emptied(shape: RawShape, landed: LandedFile, current: Delivery | None, where: str) -> None:
+def _check_not_emptied(shape: RawShape, landed: LandedDelivery, current: Delivery | None, where: str) -> None:
     """A bill or a people file that had rows and has none now is an export that failed: the last good version stays."""
-    if shape.feed in ("billing_line", "people_allocation") and current and current.rows and not landed.rows:
+    if shape.feed in ("billing_line", "people_allocation") and current and current.landed.rows and not landed.rows:
         raise BrokenFile(
             "the file has no rows any more",
             where=where,
             found="a header only",
-            expected=f"rows, as in its last version ({current.rows:,})",
+            expected=f"rows, as in its last version ({current.landed.rows:,} rows)",
             todo="deliver it again, or remove the file if its rows were not meant to be",
         )
 
 
-def _reduced_with(con: duckdb.DuckDBPyConnection, company: Company, source: Source, pairs: list[tuple[date, str]], is_subdaily: bool) -> str:
+def _reduced_with(
+    con: duckdb.DuckDBPyConnection, company: Company, source: Source, shape: RawShape, pairs: list[tuple[date, str]], is_subdaily: bool
+) -> str:
     """What a delivery's facts depend on besides its own bytes, as one hash."""
-    shape = SHAPES[source.kind]
     rates = monthly_rates(con, company.currency, [(c, p) for p, c in pairs if c and c != company.currency]) if shape.feed == "billing_line" else []
     depends = {
         "kind": source.kind,
         "columns": dict(source.columns),
         "constants": dict(source.constants),
         "settings": [source.timezone, source.grain, source.input_includes_cache, source.prepaid, company.currency],
-        "sql": [sql_models.models()[f"staging.{source.kind}"].sha256, *(hashlib.sha256(t.encode()).hexdigest() for _, t in _facts_of(shape))],
+        "sql": [sql_models.models()[f"staging.{shape.name}"].sha256, *(hashlib.sha256(t.encode()).hexdigest() for _, t in _facts_of(shape))],
         "engine": [duckdb.__version__, version("crossover")],
         "rates": [[c, str(m), str(r)] for c, m, r in rates],
         "pools": [[str(e) for e in pool.match] for pool in company.pools] if is_subdaily else [],
@@ -224,9 +245,10 @@ def _facts_of(shape: RawShape) -> list[tuple[str, str]]:
     return [] if shape.feed == "people_allocation" else fact_selects(shape)
 
 
-def _physical(con: duckdb.DuckDBPyConnection, file: Path, where: str) -> dict[str, str]:
+def _physical(con: duckdb.DuckDBPyConnection, files: Sequence[Path], where: str) -> dict[str, str]:
     try:
-        rows = con.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(file)]).fetchall()
+        paths = [str(file) for file in files]
+        rows = con.execute("DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true, hive_partitioning = false)", [paths]).fetchall()
     except duckdb.Error as error:
         raise BrokenFile("the file can't be read as Parquet", where=where, found=str(error).splitlines()[0], todo="deliver it again") from None
     return {str(row[0]): str(row[1]) for row in rows}

@@ -38,15 +38,17 @@ def landing_view_sql(
     columns: Mapping[str, str],
     constants: Mapping[str, str],
     timezone: str,
+    rows: Sequence[int] = (),
     texts: str | None = None,
     plain: Collection[str] = (),
 ) -> str:
     """The SELECT behind `landing.<kind>` over Parquet files of one delivery.
 
     `physical` maps the files' column names to DuckDB types; `columns` (ours to theirs) and `constants` come from the source's
-    configuration. `texts` names a table made by `distinct_texts_sql` to read in place of the files: what is not text is then null.
-    `plain` names the files' text columns that are known to spell no null, which are then read as they stand. Raises BrokenFile where a
-    required column is missing or has a type that can't hold what it should.
+    configuration. Rows are numbered from 1 through all files, which hold `rows` each (one file needs none). `texts` names a table made by
+    `distinct_texts_sql` to read in place of the files: what is not text is then null. `plain` names the files' text columns that are known
+    to spell no null, which are then read as they stand. Raises BrokenFile where a required column is missing or has a type that can't
+    hold what it should.
     """
     missing = [c for c in shape.columns if c.required and c.name not in constants and _found(c, physical, columns) is None]
     if missing:
@@ -58,7 +60,7 @@ def landing_view_sql(
             expected=f"every required column of a {shape.name} file",
             todo="export the file again with these columns, or map them in the source's `columns:`",
         )
-    read, selected, unreadable = [f"CAST({'NULL' if texts else 'file_row_number + 1'} AS BIGINT) AS row_number"], ["row_number"], []
+    read, selected, unreadable = [f"CAST({'NULL' if texts else _row_number(rows)} AS BIGINT) AS row_number"], ["row_number"], []
     for position, column in enumerate(shape.columns):
         theirs = None if texts and column.type not in _TEXTS else _found(column, physical, columns)
         selected.append(quoted(column.name))
@@ -113,6 +115,14 @@ def physical_column(column: RawColumn, physical: Mapping[str, str], columns: Map
 def _found(column: RawColumn, physical: Mapping[str, str], columns: Mapping[str, str]) -> str | None:
     names = (columns[column.name],) if column.name in columns else (column.name, *column.also)
     return next((name for name in names if name in physical), None)
+
+
+def _row_number(rows: Sequence[int]) -> str:
+    """A row's number in its delivery. A file's first number is a constant of the view, so that nothing depends on who reads first."""
+    if len(rows) <= 1:
+        return "file_row_number + 1"
+    before = ", ".join(str(sum(rows[:number])) for number in range(len(rows)))
+    return f"list_extract([{before}], CAST(file_index AS BIGINT) + 1) + file_row_number + 1"
 
 
 def _parquet(files: Sequence[Path]) -> str:

@@ -97,7 +97,8 @@ def _staged(con: duckdb.DuckDBPyConnection, company: Company) -> pl.DataFrame:
     frames = []
     kinds = {source.id for source in company.sources if source.kind == "people"}
     deliveries = con.execute(
-        "SELECT source_id, delivery, columnar FROM ledger.delivery WHERE superseded_at IS NULL AND kind = 'people' ORDER BY 1, 2"
+        "SELECT source_id, delivery, f.columnar FROM ledger.delivery_file f JOIN ledger.delivery d USING (source_id, delivery, version) "
+        "WHERE d.superseded_at IS NULL AND d.kind = 'people' ORDER BY 1, 2"
     ).fetchall()
     with connect() as memory:
         memory.execute("CREATE SCHEMA landing")

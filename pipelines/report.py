@@ -40,16 +40,14 @@ def run_and_report(company: Company, as_of: date | None, *, as_json: bool) -> in
 
 def check_sources(company: Company, *, as_json: bool) -> int:
     """Reach every source without ingesting. Returns 0, or 3 where one can't be reached."""
-    from connectors.files.folder import list_files
-    from pipelines.ingest import check_readable
+    from connectors.offers import reach
 
     rows = []
     for source in company.sources:
         row: dict[str, Any] = {"source": source.id, "kind": source.kind, "path": source.path, "files": None, "bytes": None, "problem": None}
         try:
-            check_readable(source)
-            listing = list_files(source, company.root)
-            row |= {"files": len(listing.offered), "bytes": sum(file.bytes for file in listing.offered)}
+            files = [file for delivery in reach(source, company.root).deliveries for file in delivery.files]
+            row |= {"files": len(files), "bytes": sum(file.bytes for file in files)}
         except CrossoverError as error:
             row["problem"] = error.one_line
         rows.append(row)

@@ -39,11 +39,15 @@ REFERENCE = {
 }
 
 
+# Stands for the source where a view is made of no delivery, to learn a table's columns.
+_NO_SOURCE = Source.model_validate({"id": "none", "kind": "focus", "path": "none"})
+
+
 def ensure_fact_tables(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Every fact table exists, empty where no source of its feed is configured, so that the SQL after it always runs."""
     for shape in SHAPES.values():
         if shape.feed != "people_allocation":
-            stage_views(con, company, _no_source(shape), shape, "SELECT " + ", ".join(_null_columns(shape)) + " WHERE false")
+            stage_views(con, company, _NO_SOURCE, shape, "SELECT " + ", ".join(_null_columns(shape)) + " WHERE false")
             for name, text in fact_selects(shape):
                 _ensure_table(con, name, text)
 
@@ -125,7 +129,3 @@ def _null_columns(shape: RawShape) -> list[str]:
     }
     nulls = [f'CAST(NULL AS {types.get(column.type, "DATE")}) AS "{column.name}"' for column in shape.columns]
     return ["CAST(NULL AS BIGINT) AS row_number", *nulls, "CAST(0 AS BIGINT) AS unreadable"]
-
-
-def _no_source(shape: RawShape) -> Source:
-    return Source.model_validate({"id": "none", "kind": shape.name, "path": "none"})

@@ -20,14 +20,19 @@ from models.errors import WriterBusy
 
 # Measured in design.md: too low a limit dies instead of spilling; two reader threads are what two cores take.
 MEMORY_LIMIT = os.environ.get("CROSSOVER_MEMORY_LIMIT", "1500MB")
+# Another layout of the ledger: the warehouse is built anew from the sources, which what can't be computed again doesn't depend on.
+_LAYOUT = "layout_2"
 SCHEMAS = ("landing", "staging", "config", "reference", "ledger", "facts", "allocation", "marts", "checks")
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS ledger.delivery (
-    source_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, delivery VARCHAR NOT NULL, version INTEGER NOT NULL, fingerprint VARCHAR NOT NULL,
-    sha256 VARCHAR NOT NULL, reduced_with VARCHAR NOT NULL, landed VARCHAR NOT NULL, columnar VARCHAR NOT NULL, bytes BIGINT NOT NULL,
+    source_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, shape VARCHAR NOT NULL, delivery VARCHAR NOT NULL, offered_as VARCHAR NOT NULL,
+    version INTEGER NOT NULL, fingerprint VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, reduced_with VARCHAR NOT NULL, bytes BIGINT NOT NULL,
     row_count BIGINT NOT NULL, is_subdaily BOOLEAN NOT NULL, ingested_at TIMESTAMP NOT NULL, superseded_at TIMESTAMP,
     PRIMARY KEY (source_id, delivery, version));
+CREATE TABLE IF NOT EXISTS ledger.delivery_file (
+    source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, version INTEGER NOT NULL, file VARCHAR NOT NULL, sha256 VARCHAR NOT NULL,
+    bytes BIGINT NOT NULL, landed VARCHAR, columnar VARCHAR, first_row BIGINT, row_count BIGINT);
 CREATE TABLE IF NOT EXISTS ledger.delivery_period (
     source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, version INTEGER NOT NULL, period DATE, currency VARCHAR, row_count BIGINT NOT NULL,
     source_billed DECIMAL(38, 12), source_effective DECIMAL(38, 12));
@@ -73,12 +78,23 @@ def warehouse(state: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     umask = os.umask(0o077)  # the file, its log and what spills are the owner's alone
     try:
         with closing(connect(_made(state / "warehouse.duckdb"), spill)) as con:
-            for schema in SCHEMAS:
-                con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            con.execute(_LEDGER)
+            _make_room(con)
             yield con
     finally:
         os.umask(umask)
+
+
+def _make_room(con: duckdb.DuckDBPyConnection) -> None:
+    """Every schema and the ledger's tables; those of another layout go first."""
+    made = one(con, "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ledger'")
+    is_current = one(con, "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ledger' AND table_name = ?", [_LAYOUT])
+    if made and made[0] and is_current and not is_current[0]:
+        for schema in SCHEMAS:
+            con.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    for schema in SCHEMAS:
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    con.execute(f"CREATE TABLE IF NOT EXISTS ledger.{_LAYOUT} (nothing BOOLEAN)")
+    con.execute(_LEDGER)
 
 
 def _made(file: Path) -> Path:

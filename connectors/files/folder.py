@@ -1,27 +1,31 @@
-"""What a source offers when its `path` is a file, a folder or a glob: the list of files, without reading one.
+"""The store behind a source whose `path` is a file, a folder or a glob on this machine's disk: what is there, and reading it whole.
 
-Not here: copying and decoding (landing.py), which rows are valid (models.contracts), which period a file belongs to. A source that is not
-on this machine's disk (an S3 prefix, a provider's API) is a module of its own beside this one that gives the same `Listing`.
+Not here: decoding (landing.py), which rows are valid (models.contracts), which files make a delivery. A source that is not on this
+machine's disk is a module of its own (object_storage/bucket.py) that gives the same `Listing`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import BinaryIO, TypeVar
 
-from connectors.listings import FileSource, IgnoredFile, Listing, OfferedFile
+from connectors.files.globs import is_hidden_or_marker, is_marker_folder, matches, split_glob
+from connectors.listings import SMALL_BYTES_MAX, FileSource, IgnoredFile, Listing, OfferedFile
+from connectors.private_files import private_writer
 from models.errors import BrokenFile, SourceUnreachable
 
 ENTRIES_MAX = 1_000_000
+CHUNK_BYTES = 1 << 20
+READ_ATTEMPTS = 2
+
+Result = TypeVar("Result")
 
 _ENDINGS = (".csv", ".csv.gz", ".parquet", ".json", ".json.gz", ".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _ENDINGS_PEOPLE = (*_ENDINGS, ".xlsx")
-# Written beside the data by the programs that deliver it; never data, so not worth a finding.
-_MARKER_NAMES = ("_SUCCESS", "_committed_*", "_started_*", "~$*", "*.tmp", "*.crc", "Thumbs.db", "desktop.ini")
-_MARKER_FOLDERS = ("_delta_log", "_spark_metadata", "_temporary", "__MACOSX")
 
 
 def allowed_endings(kind: str) -> tuple[str, ...]:
@@ -40,17 +44,37 @@ def fingerprint(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def offered_files(source: FileSource, root: Path) -> tuple[OfferedFile, ...]:
-    """The files of `list_files` that can be landed. Raises as it does."""
-    return list_files(source, root).offered
+class Folder:
+    """The store behind a `path` on this machine's disk: a file, a folder with its subfolders, or a glob."""
+
+    def __init__(self, source: FileSource, root: Path) -> None:
+        self._source, self._root = source, root
+
+    def list(self) -> Listing:
+        """See `list_files`."""
+        return list_files(self._source, self._root)
+
+    def read(self, file: OfferedFile, bytes_max: int = SMALL_BYTES_MAX) -> bytes:
+        """A small file, whole, that nobody wrote meanwhile. See `Store.read`."""
+        data = _read_unchanged(file, self._where(file), lambda original: original.read(bytes_max + 1))
+        if len(data) > bytes_max:
+            raise BrokenFile(f"The file is larger than {bytes_max >> 20} MiB.", where=self._where(file), todo="Deliver it in parts.")
+        return data
+
+    def fetch(self, file: OfferedFile, target: Path) -> str:
+        """Copy a file that nobody wrote meanwhile. See `Store.fetch`."""
+        return _read_unchanged(file, self._where(file), lambda original: _copy(original, target))
+
+    def _where(self, file: OfferedFile) -> str:
+        return f"source {self._source.id}, file {file.name}"
 
 
 def list_files(source: FileSource, root: Path) -> Listing:
     """List a source's file, folder (with its subfolders) or glob (`*`, `?`, `[...]`, and `**` for any folders), resolved against `root`.
 
-    Hidden names and the markers of delivering programs are passed over; in a focus folder so is every `.json`, which is a manifest. One
-    file under two names (a link) is offered once. Links to folders are not followed. Raises SourceUnreachable where there is nothing to
-    read or reading is not allowed, BrokenFile where a single file has an ending that the kind can't have.
+    Hidden names and the markers of delivering programs are passed over. One file under two names (a link) is offered once. Links to
+    folders are not followed. Raises SourceUnreachable where there is nothing to read or reading is not allowed, BrokenFile where a single
+    file has an ending that the kind can't have.
     """
     if not source.path:
         raise SourceUnreachable("This source has no path to read files from.", where=f"source {source.id}", todo="Give it a path.")
@@ -62,7 +86,8 @@ def list_files(source: FileSource, root: Path) -> Listing:
         if path.is_dir():
             folder, pattern = path, None
         else:
-            folder, pattern = _split_glob(root, Path(source.path))
+            before, pattern = split_glob(Path(source.path).parts)
+            folder = root.joinpath(*before)
             if pattern is None or not folder.is_dir():
                 raise _no_such_path(folder, where)
         listing = _sort_out(source, folder, pattern)
@@ -98,14 +123,6 @@ def _single_file(source: FileSource, path: Path, where: str) -> OfferedFile:
     return OfferedFile(path.name, status.st_size, fingerprint(status), path)
 
 
-def _split_glob(root: Path, path: Path) -> tuple[Path, tuple[str, ...] | None]:
-    """The folder before the first part with a wildcard, and the parts from there on; without a wildcard (the whole path, None)."""
-    for index, part in enumerate(path.parts):
-        if any(wildcard in part for wildcard in "*?["):
-            return root.joinpath(*path.parts[:index]), path.parts[index:]
-    return root / path, None
-
-
 def _no_such_path(folder: Path, where: str) -> SourceUnreachable:
     nearest = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     return SourceUnreachable(
@@ -123,9 +140,7 @@ def _sort_out(source: FileSource, folder: Path, pattern: tuple[str, ...] | None)
     offered: list[tuple[bool, tuple[int, int], OfferedFile]] = []
     ignored: list[IgnoredFile] = []
     for name, entry in _walk(folder, depth_max, where=f"source {source.id}, path {source.path}"):
-        if pattern and not _matches(tuple(name.split("/")), pattern):
-            continue
-        if source.kind == "focus" and entry.name.lower().endswith(".json"):
+        if pattern and not matches(tuple(name.split("/")), pattern):
             continue
         try:
             status = entry.stat()
@@ -168,20 +183,57 @@ def _walk(folder: Path, depth_max: int | None, where: str) -> Iterator[tuple[str
                     raise SourceUnreachable(
                         f"The path holds more than {ENTRIES_MAX:,} entries.", where=where, todo="Name a narrower folder or pattern."
                     )
-                if entry.name.startswith(".") or any(fnmatchcase(entry.name, marker) for marker in _MARKER_NAMES):
+                if is_hidden_or_marker(entry.name):
                     continue
                 name = prefix + entry.name
                 if not entry.is_dir(follow_symlinks=False):
                     yield name, entry
-                elif entry.name not in _MARKER_FOLDERS and (depth_max is None or depth < depth_max):
+                elif not is_marker_folder(entry.name) and (depth_max is None or depth < depth_max):
                     waiting.append((f"{name}/", current / entry.name, depth + 1))
 
 
-def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether a path's parts fit a pattern's; `**` stands for any number of folders, at the end for all that lies below."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        rest = pattern[1:] or ("*",)
-        return any(_matches(parts[start:], rest) for start in range(len(parts)))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+def _read_unchanged(file: OfferedFile, where: str, read: Callable[[BinaryIO], Result]) -> Result:
+    """What `read` makes of a file that nobody wrote meanwhile; a second attempt where somebody did."""
+    path = file.path
+    assert path is not None, "a folder's files lie on this machine"
+    for _ in range(READ_ATTEMPTS):
+        before = _fingerprint(path, where)
+        with _opened(path, where) as original:
+            result = read(original)
+        if _fingerprint(path, where) == before:
+            return result
+    raise BrokenFile(
+        "The file changes while it is read.",
+        where=where,
+        found=f"another size or time after each of {READ_ATTEMPTS} attempts",
+        todo="Run again when its delivery is complete; deliver under a temporary name (.tmp) and rename at the end.",
+    )
+
+
+def _fingerprint(path: Path, where: str) -> str:
+    try:
+        return fingerprint(path.stat())
+    except OSError as error:
+        raise _unreadable(error, where) from None
+
+
+def _opened(path: Path, where: str) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(error, where) from None
+
+
+def _unreadable(error: OSError, where: str) -> SourceUnreachable:
+    todo = "Run again if it was just replaced; else let the user that runs Crossover read it."
+    return SourceUnreachable("The file can't be read.", where=where, found=error.strerror, todo=todo)
+
+
+def _copy(original: BinaryIO, target: Path) -> str:
+    """Copy to a private file; the sha256 of its bytes."""
+    digest = hashlib.sha256()
+    with private_writer(target) as file:
+        while chunk := original.read(CHUNK_BYTES):
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.hexdigest()

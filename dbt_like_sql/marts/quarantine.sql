@@ -1,10 +1,15 @@
 -- One row per (refused row). Why, and the money it carries; nothing personal.
 SELECT
-    r.run_id, q.source_id, q.delivery AS file, q.row_number, q.contract, q.reasons, q.period,
+    r.run_id, q.source_id, coalesce(f.file, q.delivery) AS file, q.row_number - coalesce(f.first_row, 0) AS row_number, q.contract, q.reasons, q.period,
     coalesce(q.currency, CASE WHEN q.contract LIKE 'people/%' THEN p.reporting_currency END) AS currency,
     coalesce(q.source_billed_cost, CASE WHEN q.contract LIKE 'people/%' THEN q.billed_cost END) AS billed_cost,
     coalesce(q.source_effective_cost, CASE WHEN q.contract LIKE 'people/%' THEN q.effective_cost END) AS effective_cost
 FROM ledger.quarantine AS q
+-- rows are numbered through all files of a delivery
+LEFT JOIN ledger.delivery AS d ON q.source_id = d.source_id AND q.delivery = d.delivery AND d.superseded_at IS NULL
+LEFT JOIN ledger.delivery_file AS f
+    ON d.source_id = f.source_id AND d.delivery = f.delivery AND d.version = f.version AND q.row_number > f.first_row
+    AND q.row_number <= f.first_row + f.row_count
 CROSS JOIN config.parameters AS p
 CROSS JOIN config.run AS r
 UNION ALL

@@ -4,7 +4,7 @@ WITH total AS (
     SELECT p.source_id, p.period, p.currency, 'source' AS amounts, sum(p.source_billed) AS billed, sum(p.source_effective) AS effective
     FROM ledger.delivery_period AS p
     INNER JOIN ledger.delivery AS d ON p.source_id = d.source_id AND p.delivery = d.delivery AND p.version = d.version AND d.superseded_at IS NULL
-    INNER JOIN config.source AS s ON p.source_id = s.source_id AND s.kind IN ('focus', 'invoice')
+    WHERE p.source_billed IS NOT NULL OR p.source_effective IS NOT NULL
     GROUP BY p.source_id, p.period, p.currency
     UNION ALL
     SELECT f.source_id, f.billing_period, k.currency, 'reporting', sum(f.billed_cost), sum(f.effective_cost)
@@ -16,9 +16,8 @@ WITH total AS (
     UNION ALL
     SELECT q.source_id, q.period, q.currency, 'reporting', sum(q.billed_cost), sum(q.effective_cost)
     FROM ledger.quarantine AS q
-    INNER JOIN config.source AS s ON q.source_id = s.source_id AND s.kind IN ('focus', 'invoice')
     CROSS JOIN config.parameters AS p
-    WHERE q.currency <> p.reporting_currency AND q.billed_cost IS NOT NULL
+    WHERE q.contract LIKE '%/billing_line' AND q.currency <> p.reporting_currency AND q.billed_cost IS NOT NULL
     GROUP BY q.source_id, q.period, q.currency
     UNION ALL
     SELECT d.source_id, CAST(date_trunc('month', d.usage_date) AS DATE), p.reporting_currency, 'source', 0, sum(d.effective_cost)
@@ -65,13 +64,12 @@ placed AS (
 refused AS (
     SELECT q.source_id, q.period, q.currency, 'source' AS amounts, sum(q.source_billed_cost) AS billed, sum(q.source_effective_cost) AS effective
     FROM ledger.quarantine AS q
-    INNER JOIN config.source AS s ON q.source_id = s.source_id AND s.kind IN ('focus', 'invoice')
+    WHERE q.contract LIKE '%/billing_line'
     GROUP BY q.source_id, q.period, q.currency
     UNION ALL
     SELECT q.source_id, q.period, q.currency, 'reporting', sum(q.billed_cost), sum(q.effective_cost)
     FROM ledger.quarantine AS q
-    INNER JOIN config.source AS s ON q.source_id = s.source_id AND s.kind IN ('focus', 'invoice')
-    WHERE q.billed_cost IS NOT NULL
+    WHERE q.contract LIKE '%/billing_line' AND q.billed_cost IS NOT NULL
     GROUP BY q.source_id, q.period, q.currency
     UNION ALL
     SELECT d.source_id, CAST(date_trunc('month', d.usage_date) AS DATE), p.reporting_currency, 'source', 0, sum(d.effective_cost)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.files.folder import offered_files
-from connectors.landing import LandedFile, land
+from connectors.files.folder import Folder
+from connectors.landing import LandedFile, land_file
 
 KEY = b"k" * 32
 
@@ -35,7 +35,8 @@ def land_bytes(tmp_path: Path) -> Callable[..., LandedFile]:
     def land_one(name: str, data: bytes | str, **given: object) -> LandedFile:
         (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
         from_file = Source(name, **given)  # type: ignore[arg-type]
-        (offered,) = offered_files(from_file, tmp_path)
-        return land(from_file, offered, tmp_path / "landing", tmp_path / "staged", KEY)
+        store = Folder(from_file, tmp_path)
+        (offered,) = store.list().offered
+        return land_file(store, from_file, offered, tmp_path / "landing", tmp_path / "staged", KEY)
 
     return land_one

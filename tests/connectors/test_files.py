@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.files.folder import list_files, offered_files
-from connectors.listings import IgnoredFile
+from connectors.files.folder import list_files
+from connectors.listings import IgnoredFile, OfferedFile
 from models.errors import BrokenFile, SourceUnreachable
 
 
@@ -19,13 +19,17 @@ def write(root: Path, *names: str) -> None:
         path.write_text(name)
 
 
+def _offered(source, root: Path) -> tuple[OfferedFile, ...]:
+    return list_files(source, root).offered
+
+
 def names(source, root: Path) -> list[str]:
-    return [file.name for file in offered_files(source, root)]
+    return [file.name for file in _offered(source, root)]
 
 
 def test_a_file_is_offered_by_its_own_name(source, tmp_path):
     write(tmp_path, "logs/a.csv")
-    (file,) = offered_files(source("logs/a.csv"), tmp_path)
+    (file,) = _offered(source("logs/a.csv"), tmp_path)
     assert (file.name, file.path, file.bytes) == ("a.csv", tmp_path / "logs/a.csv", 10)
 
 
@@ -44,12 +48,6 @@ def test_what_delivering_programs_leave_is_passed_over(source, tmp_path):
     listing = list_files(source("d"), tmp_path)
     assert [file.name for file in listing.offered] == ["a.csv"]
     assert listing.ignored == ()
-
-
-def test_a_json_file_in_a_focus_folder_is_a_manifest(source, tmp_path):
-    write(tmp_path, "d/a.csv", "d/manifest.json")
-    assert names(source("d", kind="focus"), tmp_path) == ["a.csv"]
-    assert names(source("d"), tmp_path) == ["a.csv", "manifest.json"]
 
 
 def test_a_visible_file_with_an_unknown_ending_is_reported(source, tmp_path):
@@ -129,10 +127,10 @@ def test_what_is_no_regular_file_is_reported(source, tmp_path):
 
 def test_the_fingerprint_changes_with_the_file(source, tmp_path):
     write(tmp_path, "a.csv")
-    (before,) = offered_files(source("a.csv"), tmp_path)
-    assert offered_files(source("a.csv"), tmp_path) == (before,)
+    (before,) = _offered(source("a.csv"), tmp_path)
+    assert _offered(source("a.csv"), tmp_path) == (before,)
     os.utime(tmp_path / "a.csv", ns=(1, 1))
-    (after,) = offered_files(source("a.csv"), tmp_path)
+    (after,) = _offered(source("a.csv"), tmp_path)
     assert after.fingerprint != before.fingerprint
 
 
@@ -140,7 +138,7 @@ def test_the_fingerprint_changes_with_the_file(source, tmp_path):
 def test_no_such_path_names_the_nearest_that_exists(source, tmp_path, path):
     (tmp_path / "there").mkdir()
     with pytest.raises(SourceUnreachable, match="There is no such path") as refusal:
-        offered_files(source(path), tmp_path)
+        _offered(source(path), tmp_path)
     assert refusal.value.found == f"{tmp_path / 'there'} exists, is/none in it does not"
     assert refusal.value.where == f"source log, path {path}"
 
@@ -148,21 +146,21 @@ def test_no_such_path_names_the_nearest_that_exists(source, tmp_path, path):
 def test_an_empty_folder_is_unreachable(source, tmp_path):
     (tmp_path / "d").mkdir()
     with pytest.raises(SourceUnreachable, match="The folder holds no file to read") as refusal:
-        offered_files(source("d"), tmp_path)
+        _offered(source("d"), tmp_path)
     assert refusal.value.found == "nothing"
 
 
 def test_a_folder_of_other_files_names_them(source, tmp_path):
     write(tmp_path, "d/readme.txt")
     with pytest.raises(SourceUnreachable) as refusal:
-        offered_files(source("d"), tmp_path)
+        _offered(source("d"), tmp_path)
     assert refusal.value.found == "1 other files: readme.txt"
 
 
 def test_a_pattern_without_a_match_is_unreachable(source, tmp_path):
     write(tmp_path, "d/a.csv")
     with pytest.raises(SourceUnreachable, match="No file matches the pattern"):
-        offered_files(source("d/b*.csv"), tmp_path)
+        _offered(source("d/b*.csv"), tmp_path)
 
 
 def test_a_folder_that_may_not_be_read_is_unreachable(source, tmp_path, monkeypatch):
@@ -176,14 +174,14 @@ def test_a_folder_that_may_not_be_read_is_unreachable(source, tmp_path, monkeypa
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(SourceUnreachable, match="may not be read") as refusal:
-        offered_files(source("d"), tmp_path)
+        _offered(source("d"), tmp_path)
     assert refusal.value.found == f"permission denied for {tmp_path / 'd/secret'}"
 
 
 def test_a_single_file_with_another_ending_is_refused(source, tmp_path):
     write(tmp_path, "bill.pdf")
     with pytest.raises(BrokenFile, match="an ending that this kind of source can't have") as refusal:
-        offered_files(source("bill.pdf"), tmp_path)
+        _offered(source("bill.pdf"), tmp_path)
     assert (refusal.value.found, refusal.value.expected) == (
         ".pdf",
         "one of .csv, .csv.gz, .parquet, .json, .json.gz, .ndjson, .ndjson.gz, .jsonl, .jsonl.gz",
@@ -192,4 +190,4 @@ def test_a_single_file_with_another_ending_is_refused(source, tmp_path):
 
 def test_a_source_without_a_path_is_unreachable(source, tmp_path):
     with pytest.raises(SourceUnreachable, match="no path"):
-        offered_files(source(""), tmp_path)
+        _offered(source(""), tmp_path)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from connectors import landing
-from connectors.files.folder import offered_files
-from connectors.landing import land
+from connectors.files import folder
+from connectors.files.folder import Folder
+from connectors.landing import land_file
 from models.errors import BrokenFile, SourceUnreachable
 
 CSV = "day,cost\n2026-05-01,0.10\n2026-05-02,\n"
@@ -60,8 +60,8 @@ def test_others_can_read_neither_files_nor_folders(land_bytes):
     file = land_bytes("a.csv", CSV)
     assert file.landed.stat().st_mode & 0o777 == 0o600
     assert file.columnar.stat().st_mode & 0o777 == 0o600
-    for folder in (file.landed.parent, file.landed.parent.parent, file.columnar.parent):
-        assert folder.stat().st_mode & 0o777 == 0o700
+    for place in (file.landed.parent, file.landed.parent.parent, file.columnar.parent):
+        assert place.stat().st_mode & 0o777 == 0o700
 
 
 def test_landing_again_keeps_what_is_there(land_bytes):
@@ -121,14 +121,14 @@ def test_of_a_refused_file_nothing_stays(land_bytes, tmp_path):
 
 
 def test_a_file_that_changed_once_is_read_again(land_bytes, monkeypatch):
-    prints = iter(["before", "after", "after", "after"])
-    monkeypatch.setattr(landing, "fingerprint", lambda status: next(prints))
+    prints = iter(["listed", "before", "after", "after", "after"])
+    monkeypatch.setattr(folder, "fingerprint", lambda status: next(prints))
     assert land_bytes("a.csv", CSV).landed.read_text() == CSV
 
 
 def test_a_file_that_keeps_changing_is_refused(land_bytes, monkeypatch):
-    prints = iter(["1", "2", "3", "4"])
-    monkeypatch.setattr(landing, "fingerprint", lambda status: next(prints))
+    prints = iter(["listed", "1", "2", "3", "4"])
+    monkeypatch.setattr(folder, "fingerprint", lambda status: next(prints))
     with pytest.raises(BrokenFile, match="changes while it is read") as refusal:
         land_bytes("a.csv", CSV)
     assert refusal.value.where == "source log, file a.csv"
@@ -136,10 +136,11 @@ def test_a_file_that_keeps_changing_is_refused(land_bytes, monkeypatch):
 
 def test_a_file_that_went_away_is_unreachable(source, tmp_path):
     (tmp_path / "a.csv").write_text(CSV)
-    (offered,) = offered_files(source("a.csv"), tmp_path)
+    store = Folder(source("a.csv"), tmp_path)
+    (offered,) = store.list().offered
     offered.path.unlink()
     with pytest.raises(SourceUnreachable, match="can't be read") as refusal:
-        land(source("a.csv"), offered, tmp_path / "landing", tmp_path / "staged", None)
+        land_file(store, source("a.csv"), offered, tmp_path / "landing", tmp_path / "staged", None)
     assert refusal.value.found == "No such file or directory"
 
 
@@ -180,7 +181,7 @@ def test_a_long_csv_gz_is_decoded_in_row_groups(land_bytes):
 
 def test_a_file_is_never_read_as_a_whole(land_bytes, monkeypatch):
     sizes = []
-    opened = landing._opened
+    opened = folder._opened
 
     class Watched:
         def __init__(self, file):
@@ -196,9 +197,9 @@ def test_a_file_is_never_read_as_a_whole(land_bytes, monkeypatch):
             sizes.append(size)
             return self.file.read(size)
 
-    monkeypatch.setattr(landing, "_opened", lambda path, where: Watched(opened(path, where)))
+    monkeypatch.setattr(folder, "_opened", lambda path, where: Watched(opened(path, where)))
     land_bytes("a.csv", CSV)
-    assert set(sizes) == {landing.CHUNK_BYTES}
+    assert set(sizes) == {folder.CHUNK_BYTES}
 
 
 def test_a_file_name_stays_below_landing(land_bytes, tmp_path):
@@ -209,6 +210,7 @@ def test_a_file_name_stays_below_landing(land_bytes, tmp_path):
 
 def test_a_kind_is_landed_by_its_endings_only(source, tmp_path):
     (tmp_path / "people.xlsx").write_bytes(b"PK\x03\x04")
-    (offered,) = offered_files(source("people.xlsx", kind="people"), tmp_path)
+    store = Folder(source("people.xlsx", kind="people"), tmp_path)
+    (offered,) = store.list().offered
     with pytest.raises(ValueError, match="not a file that a request_log source offers"):
-        land(source("people.xlsx"), offered, tmp_path / "landing", tmp_path / "staged", None)
+        land_file(store, source("people.xlsx"), offered, tmp_path / "landing", tmp_path / "staged", None)
