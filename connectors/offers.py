@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from connectors.assembly import Assembler
+from connectors.cloud_exports.manifests import deliveries
 from connectors.files.folder import Folder, allowed_endings, ending_of
 from connectors.listings import ALL, Listing, Offer, OfferedDelivery, OfferedFile, Store
 from models.config import Source
@@ -54,9 +55,7 @@ def offer(source: Source, store: Store) -> Offer:
     """What the source delivers now. Raises SourceUnreachable or BrokenFile where that can't be told."""
     listing = store.list()
     if source.kind in EXPORT_KINDS:
-        # manifests are no data
-        data = [file for file in listing.offered if not file.name.lower().endswith(".json")]
-        return Offer(tuple(OfferedDelivery(file.name, (file,), file.fingerprint) for file in data), listing.ignored)
+        return deliveries(source.kind, listing, store.read, f"source {source.id}")
     if source.kind in ASSEMBLERS:
         return Offer(_together(source, listing), listing.ignored)
     return Offer(tuple(OfferedDelivery(file.name, (file,), file.fingerprint) for file in listing.offered), listing.ignored)

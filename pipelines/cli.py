@@ -106,6 +106,27 @@ def explain(
     explain_workload(_company(config), workload, quarter, as_json=as_json)
 
 
+Month = Annotated[datetime, typer.Argument(formats=["%Y-%m"], metavar="MONTH", help="A month such as 2026-06.")]
+
+
+@app.command()
+def close(month: Month, config: Config = None) -> None:
+    """Close a published month: its booked costs and exchange rates stand, later changes are booked in the first open month."""
+    from pipelines.month_close import close_month
+
+    rows = close_month(_company(config), month.date())
+    typer.echo(f"{month:%Y-%m} is closed with {rows:,} rows of cost_daily; from the next run on later changes are booked in the first open month.")
+
+
+@app.command()
+def reopen(month: Month, config: Config = None) -> None:
+    """Open the newest closed month again: from the next run on its costs follow the sources."""
+    from pipelines.month_close import reopen_month
+
+    reopen_month(_company(config), month.date())
+    typer.echo(f"{month:%Y-%m} is open again; the next run books its costs as the sources say them.")
+
+
 @app.command()
 def ui(
     config: Config = None,

@@ -15,13 +15,12 @@ import duckdb
 
 from models.config import Company
 from models.fields import Conditions, History
-from models.prices import FIRST_DAY, STANDARD, STANDARD_SPELLINGS, Price, shipped_prices
+from models.prices import BUCKETS, FIRST_DAY, STANDARD, STANDARD_SPELLINGS, Price, shipped_prices
 from models.reference import cost_categories
 from pipelines.fx import monthly_rates
 
 _TABLES = {
-    "config.source": "source_id VARCHAR, kind VARCHAR, billed_by VARCHAR, is_prepaid BOOLEAN, is_bill_of_usage BOOLEAN, "
-    "max_quarantined_pct DECIMAL(9, 4)",
+    "config.source": "source_id VARCHAR, kind VARCHAR, billed_by VARCHAR, is_prepaid BOOLEAN, max_quarantined_pct DECIMAL(9, 4)",
     "config.workload": "workload_id VARCHAR, name VARCHAR, owner VARCHAR, cost_center VARCHAR, placement VARCHAR, size_class VARCHAR, tier INTEGER, "
     "planned_life_months DOUBLE",
     "config.workload_name": "workload_name VARCHAR, workload_id VARCHAR",
@@ -39,20 +38,25 @@ _TABLES = {
     "reference.cost_category": "cost_category VARCHAR, side VARCHAR, in_unit_cost BOOLEAN, description VARCHAR",
 }
 _ROWS_PER_INSERT = 200
-_PRICES = (
-    "provider VARCHAR, model VARCHAR, service_tier VARCHAR, price_class INTEGER, input DECIMAL(24, 12), cache_read DECIMAL(24, 12), "
-    "cache_write DECIMAL(24, 12), output DECIMAL(24, 12), currency VARCHAR, valid_from DATE, valid_to DATE, source VARCHAR, precedence INTEGER"
-)
+_PRICES = {
+    **dict.fromkeys(("provider", "model", "service_tier"), "VARCHAR"),
+    "price_class": "INTEGER",
+    **dict.fromkeys(BUCKETS, "DECIMAL(24, 12)"),
+    "currency": "VARCHAR",
+    "valid_from": "DATE",
+    "valid_to": "DATE",
+    "source": "VARCHAR",
+    "precedence": "INTEGER",
+}
 
 
 def write_config(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Make the configuration's tables hold exactly this configuration."""
     rows: dict[str, list[Sequence[object]]] = {name: [] for name in _TABLES}
-    paying = {source.billed_by for source in company.sources if source.billed_by}
     default_pct = company.max_quarantined_pct
     for source in company.sources:
         limit = default_pct if source.max_quarantined_pct is None else source.max_quarantined_pct
-        rows["config.source"].append((source.id, source.kind, source.billed_by, source.prepaid, source.id in paying, limit))
+        rows["config.source"].append((source.id, source.kind, source.billed_by, source.prepaid, limit))
     last = date.max
     for workload in company.workloads:
         life = workload.questions.planned_life_months
@@ -121,29 +125,7 @@ def write_prices(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     pairs |= {(candidate.provider, candidate.model) for workload in company.workloads for candidate in workload.candidates.api}
     prices, _ = shipped_prices(pairs)
     prices += _own_prices(company)
-    _fill(
-        con,
-        "config.price",
-        _PRICES,
-        [
-            (
-                p.provider,
-                p.model,
-                p.service_tier,
-                p.price_class,
-                p.input,
-                p.cache_read,
-                p.cache_write,
-                p.output,
-                p.currency,
-                p.valid_from,
-                p.valid_to,
-                p.source,
-                p.precedence,
-            )
-            for p in prices
-        ],
-    )
+    fill_prices(con, prices)
     months = {row[0] for row in con.execute("SELECT DISTINCT CAST(date_trunc('month', usage_hour) AS DATE) FROM facts.usage_hourly").fetchall()}
     months |= {
         row[0]
@@ -159,6 +141,12 @@ def write_prices(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     _fill(con, "config.price_rate", "currency VARCHAR, month DATE, rate DECIMAL(24, 12)", rates)
 
 
+def fill_prices(con: duckdb.DuckDBPyConnection, prices: Iterable[Price]) -> None:
+    """`config.price` holds exactly these prices, per million tokens in their own currencies."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in _PRICES.items())
+    _fill(con, "config.price", columns, [tuple(getattr(price, name) for name in _PRICES) for price in prices])
+
+
 def _own_prices(company: Company) -> list[Price]:
     rows = []
     for price in company.assumptions.prices:
@@ -172,6 +160,7 @@ def _own_prices(company: Company) -> list[Price]:
                 price.input,
                 price.cache_read,
                 price.cache_write,
+                price.cache_write_1h,
                 price.output,
                 currency=price.currency or company.currency,
                 valid_from=price.valid_from or FIRST_DAY,

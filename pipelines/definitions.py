@@ -14,7 +14,7 @@ import dagster as dg
 from models.config import Company, load_company
 from pipelines.assets import RUN, build_assets
 from pipelines.config_file import VARIABLE, config_file
-from pipelines.jobs import backfill_jobs, daily_schedule
+from pipelines.jobs import backfill_assets, daily_schedule
 from pipelines.run import Run, open_run
 
 
@@ -27,7 +27,13 @@ def build_definitions(company: Company) -> dg.Definitions:
         with open_run(company, progress=(log.info if log else print)) as opened:
             yield opened
 
-    return dg.Definitions(assets=build_assets(company), jobs=backfill_jobs(company), schedules=[daily_schedule()], resources={RUN: run})
+    return dg.Definitions(
+        assets=[*build_assets(company), *backfill_assets(company)],
+        schedules=[daily_schedule()],
+        resources={RUN: run},
+        # a run that is launched from assets in the UI holds the one warehouse, too
+        executor=dg.in_process_executor,
+    )
 
 
 @dg.definitions

@@ -168,6 +168,22 @@ def periods_and_currencies(con: duckdb.DuckDBPyConnection, source_id: str, name:
     return [(row[0], str(row[1] or "")) for row in rows]
 
 
+def holds_day(con: duckdb.DuckDBPyConnection, source_id: str, name: str, feed: str, first: date, last: date) -> bool:
+    """Whether the facts of a delivery hold any of these days; a bill counts by its billing period."""
+    table, day = {
+        "billing_line": ("billing_line", "billing_period"),
+        "api_usage": ("usage_hourly", "CAST(usage_hour AS DATE)"),
+        "serving_usage": ("serving_hourly", "CAST(usage_hour AS DATE)"),
+        "gpu_telemetry": ("gpu_hourly", "CAST(usage_hour AS DATE)"),
+    }[feed]
+    row = one(
+        con,
+        f"SELECT count(*) FROM facts.{table} WHERE source_id = ? AND delivery = ? AND {day} BETWEEN ? AND ?",
+        [source_id, name, first, last],
+    )
+    return bool(row and row[0])
+
+
 def periods(con: duckdb.DuckDBPyConnection, source_id: str, names: list[str]) -> tuple[str, ...]:
     """The months (2026-05) that these current deliveries hold."""
     rows = con.execute(

@@ -18,10 +18,14 @@ RATE_STEP = Decimal("0.000000000001")
 
 
 def monthly_rates(con: duckdb.DuckDBPyConnection, reporting: str, pairs: Iterable[tuple[str, date]]) -> list[tuple[str, date, Decimal]]:
-    """The rates in force for the given (currency, first day of a month) pairs; a pair without any rate is left out."""
+    """The rates in force for the given (currency, first day of a month) pairs; a pair without any rate is left out.
+
+    A closed month's rate is the one that it was closed with.
+    """
     found = []
     for currency, month in sorted(set(pairs)):
-        rate = _rate(con, currency, reporting, month)
+        closed = one(con, "SELECT rate FROM ledger.closed_rate WHERE currency = ? AND month = ?", [currency, month])
+        rate = Decimal(closed[0]) if closed else _rate(con, currency, reporting, month)
         if rate is None:
             inverse = _rate(con, reporting, currency, month)
             if inverse is not None:

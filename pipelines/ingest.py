@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +24,10 @@ from connectors.landing import LandedDelivery, land, land_parts
 from connectors.listings import OfferedDelivery, Store
 from connectors.offers import assembler, offer, store_of
 from connectors.people.projection import people_key
+from connectors.pulling import refresh
 from models.config import USAGE_KINDS, Company, Source
 from models.contracts.raw import SHAPES, RawShape
+from models.economics.periods import add_months
 from models.errors import BrokenFile, CrossoverError, SourceUnreachable
 from models.prices import list_version
 from pipelines import deliveries, sql_models
@@ -38,6 +40,8 @@ from pipelines.staging import FEEDS, fact_selects
 Progress = Callable[[str], None]
 
 
+# How far back an API is asked where the configuration doesn't say.
+MONTHS_PULLED = 12
 # Sources are read in this order: rates before the money that they convert.
 KIND_ORDER = {"fx_rates": 0}
 
@@ -56,13 +60,14 @@ class SourceSync:
 
 
 def sync_source(
-    con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, *, only_period: date | None = None
+    con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, *, only: tuple[date, date] | None = None
 ) -> SourceSync:
     """Bring one source's facts up to what it offers now. Never raises for what the source itself did wrong: that is in the result.
 
-    `only_period` re-reduces the deliveries that hold this month, changed or not (a back-fill).
+    `only` re-reduces the deliveries that hold any of these days (first and last, inclusive), changed or not, and pulls their months anew
+    where an API is the source: a back-fill.
     """
-    return _Sync(con, company, source, progress, only_period).run()
+    return _Sync(con, company, source, progress, only).run()
 
 
 class _Copy(Exception):
@@ -72,8 +77,8 @@ class _Copy(Exception):
 class _Sync:
     """One source on its way into the facts."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, only_period: date | None) -> None:
-        self.con, self.company, self.source, self.progress, self.only_period = con, company, source, progress, only_period
+    def __init__(self, con: duckdb.DuckDBPyConnection, company: Company, source: Source, progress: Progress, only: tuple[date, date] | None) -> None:
+        self.con, self.company, self.source, self.progress, self.only = con, company, source, progress, only
         self.state = company.paths.state
         self.result = SourceSync(source.id)
         self.delivered: set[str] = set()  # deliveries that are there, changed or not
@@ -85,8 +90,11 @@ class _Sync:
         con, source = self.con, self.source
         con.execute("DELETE FROM ledger.refusal WHERE source_id = ?", [source.id])
         con.execute("DELETE FROM ledger.finding WHERE source_id = ? AND delivery = '*'", [source.id])
+        mirror = self.state / "pulled" / source.id
         try:
-            store = store_of(source, self.company.root, self.state / "pulled" / source.id)
+            if source.path is None:
+                self._pull(mirror)
+            store = store_of(source, self.company.root, mirror)
             offered = offer(source, store)
         except (SourceUnreachable, BrokenFile) as error:
             self._refuse("*", error)
@@ -107,6 +115,14 @@ class _Sync:
         self.result.periods = deliveries.periods(con, source.id, self.redone)
         return self.result
 
+    def _pull(self, mirror: Path) -> None:
+        """Bring the mirror of a provider's API up to date. Months that can't be had stay as they were pulled last."""
+        # the clock decides what is asked for, never what a number is
+        today = datetime.now(UTC).date()
+        since = self.source.since or add_months(today.replace(day=1), -MONTHS_PULLED)
+        for month, error in refresh(self.source, mirror, today, since, again=self.only).refused:
+            self._refuse(month, error)
+
     def _refuse(self, name: str, error: CrossoverError) -> None:
         deliveries.refuse(self.con, self.source.id, name, error)
         self.result.refused = (*self.result.refused, error.one_line)
@@ -119,8 +135,9 @@ class _Sync:
             for c in current:
                 self._enter(c.landed, offered, number)
             return
-        # people files land mapped already, so another mapping lands them again
-        landed = [c.landed for c in current] if is_as_listed and self.source.kind != "people" else self._land(store, offered)
+        # people's files and those that are put together land mapped already, so another mapping lands them again
+        is_mapped_on_landing = self.source.kind == "people" or assembler(self.source.kind) is not None
+        landed = self._land(store, offered) if is_mapped_on_landing or not is_as_listed else [c.landed for c in current]
         for delivery in landed:
             self._enter(delivery, offered, number)
 
@@ -140,9 +157,10 @@ class _Sync:
     def _is_as_it_was(self, delivery: Delivery) -> bool:
         """Whether reducing it again would give the same facts, and nobody asked for it."""
         held = deliveries.periods_and_currencies(self.con, self.source.id, delivery.name, delivery.version)
-        is_asked_for = self.only_period is not None and self.only_period in [period for period, _ in held]
         shape = SHAPES[delivery.landed.shape]
-        return not is_asked_for and _reduced_with(self.con, self.company, self.source, shape, held, delivery.is_subdaily) == delivery.reduced_with
+        if self.only is not None and deliveries.holds_day(self.con, self.source.id, delivery.name, shape.feed, *self.only):
+            return False
+        return _reduced_with(self.con, self.company, self.source, shape, held, delivery.is_subdaily) == delivery.reduced_with
 
     def _enter(self, landed: LandedDelivery, offered: OfferedDelivery, number: str) -> None:
         """Make a landed delivery the one that facts hold, unless its contents are those of another one or the facts hold it already."""
@@ -232,6 +250,7 @@ def _reduced_with(
         "columns": dict(source.columns),
         "constants": dict(source.constants),
         "settings": [source.timezone, source.grain, source.input_includes_cache, source.prepaid, company.currency],
+        "model_map": dict(source.model_map),
         "sql": [sql_models.models()[f"staging.{shape.name}"].sha256, *(hashlib.sha256(t.encode()).hexdigest() for _, t in _facts_of(shape))],
         "engine": [duckdb.__version__, version("crossover")],
         "rates": [[c, str(m), str(r)] for c, m, r in rates],

@@ -7,8 +7,6 @@ groups and their rates (`models.economics.people`). Configured rates come from n
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,28 +14,28 @@ from pathlib import Path
 
 import polars as pl
 
-from connectors.private_files import private_writer, settle, temporary_file
 from models.config import PeopleRate
 from models.economics.people import OTHER, RATES, standard_rates
 from models.economics.periods import add_months, fiscal_half_year_start, month_end, month_of
-from models.errors import ConfigError, CrossoverError
+from models.errors import ConfigError
+from pipelines.chain import Chain
 
 FROM_PEOPLE = "standard rate of the role group"
 FROM_CONFIGURATION = "configuration"
 RATES_IN_FORCE: dict[str, pl.DataType] = {**RATES, "source": pl.String(), "is_frozen": pl.Boolean()}
 
-_FIELDS = ("valid_from", "valid_to", "role", "role_group", "annual_rate", "currency")
-
-
-def ledger_file(state: Path) -> Path:
-    """Where the ledger of a state folder is."""
-    return state / "ledger" / "people_rates.jsonl"
+CHAIN = Chain(
+    "people_rates",
+    ("valid_from", "valid_to", "role", "role_group", "annual_rate", "currency"),
+    "people's standard rates",
+    "rates are then computed anew from today's people files, and what was published at the old rates will change",
+)
 
 
 def frozen_rates(state: Path, currency: str) -> pl.DataFrame:
     """The rates of earlier publications in this reporting currency, in the columns of RATES; raises CrossoverError where a line was changed."""
     rates = []
-    for line in _lines(ledger_file(state)):
+    for line in CHAIN.read(state):
         if line["currency"] == currency:
             span = (date.fromisoformat(line["valid_from"]), date.fromisoformat(line["valid_to"]))
             rates.append((line["role"], line["role_group"], Decimal(line["annual_rate"]), *span))
@@ -52,16 +50,8 @@ def freeze_rates(state: Path, rates: pl.DataFrame, currency: str) -> int:
     new = rates.filter(~pl.col("is_frozen") & (pl.col("source") == FROM_PEOPLE)).sort("valid_from", "role")
     if new.is_empty():
         return 0
-    file = ledger_file(state)
-    lines = _lines(file)
-    for row in new.iter_rows(named=True):
-        values = (row["valid_from"].isoformat(), row["valid_to"].isoformat(), row["role"], row["role_group"], str(row["annual_rate"]), currency)
-        line = dict(zip(_FIELDS, values, strict=True)) | {"previous": lines[-1]["sha256"] if lines else ""}
-        lines.append(line | {"sha256": _digest(line)})
-    with temporary_file(file.parent, file.name) as temporary:
-        with private_writer(temporary) as target:
-            target.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-        settle(temporary, file)
+    rows = new.select("valid_from", "valid_to", "role", "role_group", "annual_rate").rows()
+    CHAIN.append(state, [[*(str(value) for value in row), currency] for row in rows])
     return len(new)
 
 
@@ -130,38 +120,3 @@ def _group_of_unknown(present: pl.DataFrame, known: pl.DataFrame) -> str:
     heads: dict[str, int] = dict(in_first_month.group_by("role_group").agg(pl.col("person_key").n_unique()).iter_rows())
     largest: str = max(groups, key=lambda group: (heads.get(group, 0), group))
     return largest
-
-
-def _lines(file: Path) -> list[dict[str, str]]:
-    """Every line, each checked against the one before it."""
-    if not file.exists():
-        return []
-    lines: list[dict[str, str]] = []
-    for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        line = _parsed(text)
-        previous = lines[-1]["sha256"] if lines else ""
-        if set(line) != {*_FIELDS, "previous", "sha256"} or line["previous"] != previous or line["sha256"] != _digest(line):
-            raise CrossoverError(
-                "the ledger of people's standard rates was changed after it was written",
-                where=f"{file}, line {number}",
-                found="a line that does not fit its own sha256 and that of the line before",
-                expected="the lines as earlier runs wrote them",
-                todo="restore the file from a backup; without one, remove it: rates are then computed anew from today's people files, and what was "
-                "published at the old rates will change",
-            )
-        lines.append(line)
-    return lines
-
-
-def _parsed(text: str) -> dict[str, str]:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return {}
-    return line if isinstance(line, dict) and all(isinstance(value, str) for value in line.values()) else {}
-
-
-def _digest(line: dict[str, str]) -> str:
-    """The sha256 of a line without its own: of its fields and of the line before it."""
-    content = {name: line.get(name) for name in (*_FIELDS, "previous")}
-    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()

@@ -314,7 +314,7 @@ def _record_quarantine(con: duckdb.DuckDBPyConnection, company: Company, feed: F
             f"CAST(round_even(s.effective_cost * CAST({rate} AS DECIMAL(24, 12)), 12) AS DECIMAL(38, 12))"
         )
         joined = " LEFT JOIN config.fx_monthly x ON x.currency = s.currency AND x.month = s.billing_period"
-    elif feed is API_USAGE:
+    else:
         money = "CAST(date_trunc('month', s.usage_at) AS DATE), NULL, NULL, NULL, NULL, NULL"
     con.execute(
         f"INSERT INTO ledger.quarantine SELECT ?, ?, s.row_number, ?, r.reasons, {money} "

@@ -26,9 +26,12 @@ from pipelines.config_tables import write_assumptions, write_config, write_param
 from pipelines.decide import decide_placements
 from pipelines.deliveries import forget
 from pipelines.ingest import KIND_ORDER, SourceSync, sync_source
+from pipelines.month_close import closed_months, load_closes
 from pipelines.payroll import cost_people
+from pipelines.price_check import check_prices
 from pipelines.publish import comments, publish
 from pipelines.rate_ledger import RATES_IN_FORCE, freeze_rates
+from pipelines.restatements import keep_restatements, load_published
 from pipelines.staging import ensure_fact_tables
 from pipelines.warehouse import one, warehouse, writer_lock
 
@@ -55,6 +58,7 @@ GRAINS: dict[str, tuple[str, ...]] = {
     "cost_trail": ("month", "workload_id", "cost_category", "source_id", "delivery", "match_id", "cost_basis"),
     "data_quality": ("run_id", "check_name", "subject", "severity", "message"),
     "quarantine": ("source_id", "file", "row_number", "period"),
+    "restatements": ("restatement_number",),
     "ingestions": ("source_id", "period", "delivery", "version"),
     "prices": ("provider", "model", "service_tier", "price_class", "token_kind", "valid_from", "valid_to", "source"),
     "people_rates": ("role", "valid_from", "valid_to"),
@@ -94,6 +98,7 @@ class Run:
     def prepare(self) -> None:
         """Configuration as tables; every fact table exists; what left the configuration leaves the facts."""
         write_config(self.con, self.company)
+        load_closes(self.con, self.company)
         ensure_fact_tables(self.con, self.company)
         forget(self.con, [source.id for source in self.company.sources])
 
@@ -104,7 +109,8 @@ class Run:
         assumptions_version = write_assumptions(self.con, self.company)
         inputs = self.con.execute("SELECT source_id, delivery, sha256 FROM ledger.delivery WHERE superseded_at IS NULL ORDER BY ALL").fetchall()
         refused = self.con.execute("SELECT source_id, delivery, message FROM ledger.refusal ORDER BY ALL").fetchall()
-        identity = [self.company.sha256, str(self.as_of), list_version(), version("crossover"), inputs, refused]
+        closes = [line["sha256"] for line in closed_months(self.company.paths.state).values()]
+        identity = [self.company.sha256, str(self.as_of), list_version(), version("crossover"), inputs, refused, *closes]
         self.run_id = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
         self.con.execute("CREATE OR REPLACE TABLE config.run AS SELECT CAST(? AS VARCHAR) AS run_id", [self.run_id])
         self.con.execute("DELETE FROM ledger.run WHERE run_id = ?", [self.run_id])
@@ -125,8 +131,12 @@ class Run:
         self.progress(f"building {stage}")
         if stage == "allocation":
             write_prices(self.con, self.company)
+        if stage == "marts":
+            load_published(self.con, self.company, str(self.run_id))
         for model in sql_models.stage(stage):
             yield model, sql_models.build(self.con, model)
+        if stage == "allocation":
+            check_prices(self.con)
 
     def decide(self) -> dict[str, int]:
         """The decision's tables."""
@@ -150,6 +160,7 @@ class Run:
         sql_models.build(self.con, sql_models.models()["marts.runs"])
         # before the swap: were it after, a kill in between would leave a public rate that a corrected salary could still move
         freeze_rates(self.company.paths.state, self.people_rates, self.company.currency)
+        keep_restatements(self.con, self.company)
         self.published = publish(self.con, self.company.paths.finance)
         return self.published
 

@@ -12,10 +12,10 @@ import duckdb
 import pandera.polars as pa
 
 from models.config import Company, Source
-from models.contracts import feeds
+from models.contracts import feeds, telemetry_feeds
 from models.contracts.raw import SHAPES, RawShape
 from pipelines import sql_models
-from pipelines.landing_view import literal
+from pipelines.landing_view import SQL_TYPES, literal
 from pipelines.warehouse import one
 
 
@@ -31,11 +31,16 @@ class Feed:
 
 BILLING_LINE = Feed("billing_line", feeds.BillingLineNumbers, feeds.BillingLineKeys, ("facts.billing_key", "facts.billing_line"))
 API_USAGE = Feed("api_usage", feeds.ApiUsageNumbers, feeds.ApiUsageKeys, ("facts.usage_key", "facts.usage_hourly"))
-FEEDS = {"billing_line": BILLING_LINE, "api_usage": API_USAGE}
+SERVING_USAGE = Feed(
+    "serving_usage", telemetry_feeds.ServingUsageNumbers, telemetry_feeds.ServingUsageKeys, ("facts.serving_key", "facts.serving_hourly")
+)
+GPU_TELEMETRY = Feed("gpu_telemetry", telemetry_feeds.GpuTelemetryNumbers, telemetry_feeds.GpuTelemetryKeys, ("facts.gpu_key", "facts.gpu_hourly"))
+FEEDS = {feed.name: feed for feed in (BILLING_LINE, API_USAGE, SERVING_USAGE, GPU_TELEMETRY)}
 REFERENCE = {
     "fx_rates": (feeds.FxRates, "facts.fx_rate"),
     "owned_hardware": (feeds.OwnedHardware, "facts.owned_hardware"),
     "control_totals": (feeds.ControlTotals, "facts.control_total"),
+    "rate_card": (feeds.RateCard, "facts.rate_card"),
 }
 
 
@@ -78,10 +83,10 @@ def stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Source
             f"CAST(CASE WHEN {lasts} <= 3600000000 THEN 1 ELSE ({lasts} + 3599999999) // 3600000000 END AS BIGINT) AS charge_hours "
             f"FROM staging.{shape.name} s"
         )
-    elif shape.feed == "api_usage":
+    elif shape.feed in FEEDS:
         con.execute(
-            f"CREATE OR REPLACE VIEW staging.api_usage AS SELECT s.*, {literal(source.id)} AS source_id, "
-            f"hash({_key_columns('facts.usage_key', source)}) AS key_id FROM staging.{shape.name} s"
+            f"CREATE OR REPLACE VIEW staging.{shape.feed} AS SELECT s.*, {literal(source.id)} AS source_id, "
+            f"hash({_key_columns(FEEDS[shape.feed].facts[0], source)}) AS key_id FROM staging.{shape.name} s"
         )
 
 
@@ -119,13 +124,5 @@ def _ensure_table(con: duckdb.DuckDBPyConnection, name: str, text: str) -> None:
 
 
 def _null_columns(shape: RawShape) -> list[str]:
-    types = {
-        "text": "VARCHAR",
-        "json": "VARCHAR",
-        "money": "DECIMAL(38,12)",
-        "quantity": "DECIMAL(38,12)",
-        "count": "BIGINT",
-        "timestamp": "TIMESTAMP",
-    }
-    nulls = [f'CAST(NULL AS {types.get(column.type, "DATE")}) AS "{column.name}"' for column in shape.columns]
+    nulls = [f'CAST(NULL AS {SQL_TYPES[column.type]}) AS "{column.name}"' for column in shape.columns]
     return ["CAST(NULL AS BIGINT) AS row_number", *nulls, "CAST(0 AS BIGINT) AS unreadable"]

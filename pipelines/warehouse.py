@@ -22,7 +22,7 @@ from models.errors import WriterBusy
 MEMORY_LIMIT = os.environ.get("CROSSOVER_MEMORY_LIMIT", "1500MB")
 # Another layout of the ledger: the warehouse is built anew from the sources, which what can't be computed again doesn't depend on.
 _LAYOUT = "layout_2"
-SCHEMAS = ("landing", "staging", "config", "reference", "ledger", "facts", "allocation", "marts", "checks")
+SCHEMAS = ("landing", "staging", "config", "reference", "ledger", "facts", "allocation", "published", "marts", "checks")
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS ledger.delivery (
@@ -45,6 +45,11 @@ CREATE TABLE IF NOT EXISTS ledger.quarantine (
 CREATE TABLE IF NOT EXISTS ledger.finding (
     source_id VARCHAR NOT NULL, delivery VARCHAR NOT NULL, check_name VARCHAR NOT NULL, severity VARCHAR NOT NULL,
     row_count BIGINT NOT NULL, amount DECIMAL(38, 12), message VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger.closed_rate (currency VARCHAR NOT NULL, month DATE NOT NULL, rate DECIMAL(24, 12) NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger.closed_cost (
+    usage_date DATE, billing_period DATE, accounting_month DATE, workload_id VARCHAR, environment VARCHAR, source_id VARCHAR, provider VARCHAR,
+    service VARCHAR, region VARCHAR, pool_id VARCHAR, cost_category VARCHAR, charge_category VARCHAR, allocation_method VARCHAR,
+    cost_basis VARCHAR, match_id VARCHAR, billed_cost DECIMAL(38, 12), effective_cost DECIMAL(38, 12), list_cost DECIMAL(38, 12));
 CREATE TABLE IF NOT EXISTS ledger.run (
     run_id VARCHAR PRIMARY KEY, started_at TIMESTAMP NOT NULL, finished_at TIMESTAMP, as_of DATE NOT NULL, product_version VARCHAR NOT NULL,
     config_sha256 VARCHAR NOT NULL, prices_version VARCHAR NOT NULL, assumptions_version VARCHAR NOT NULL, status VARCHAR NOT NULL);

@@ -45,7 +45,8 @@ tokens AS (
         u.month, u.workload_id, u.usage_date, u.price_class,
         sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0))) AS input_uncached_tokens,
         sum(CAST(u.cache_read_tokens AS DECIMAL(38, 0))) AS cache_read_tokens,
-        sum(CAST(u.cache_write_tokens AS DECIMAL(38, 0))) AS cache_write_tokens,
+        sum(CAST(u.cache_write_tokens - u.cache_write_1h_tokens AS DECIMAL(38, 0))) AS cache_write_5m_tokens,
+        sum(CAST(u.cache_write_1h_tokens AS DECIMAL(38, 0))) AS cache_write_1h_tokens,
         sum(CAST(u.output_tokens AS DECIMAL(38, 0))) AS output_tokens
     FROM usage AS u
     GROUP BY u.month, u.workload_id, u.usage_date, u.price_class
@@ -61,7 +62,8 @@ candidate AS (
         bool_and(coalesce(p.is_negotiated, false)) AS is_negotiated,
         sum(
             CAST(p.input_price AS DOUBLE) * CAST(t.input_uncached_tokens AS DOUBLE) + CAST(p.cache_read_price AS DOUBLE) * CAST(t.cache_read_tokens AS DOUBLE)
-            + CAST(p.cache_write_price AS DOUBLE) * CAST(t.cache_write_tokens AS DOUBLE)
+            + CAST(p.cache_write_price AS DOUBLE) * CAST(t.cache_write_5m_tokens AS DOUBLE)
+            + CAST(p.cache_write_1h_price AS DOUBLE) * CAST(t.cache_write_1h_tokens AS DOUBLE)
             + coalesce(CAST(p.output_price AS DOUBLE), 0) * CAST(t.output_tokens AS DOUBLE)
             ORDER BY t.usage_date, t.price_class
         ) AS token_cost

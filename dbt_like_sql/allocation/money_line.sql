@@ -26,14 +26,13 @@ usage AS (
         u.workload_id,
         u.environment,
         u.match_id,
-        CASE WHEN s.billed_by IS NOT NULL AND NOT coalesce(b.is_prepaid, false) THEN 'accrued' ELSE 'priced' END AS cost_basis,
+        CASE WHEN NOT b.is_prepaid THEN 'accrued' ELSE 'priced' END AS cost_basis,
         sum(u.priced_cost) AS priced_cost
     FROM allocation.usage AS u
-    INNER JOIN config.source AS s ON u.source_id = s.source_id
-    LEFT JOIN config.source AS b ON s.billed_by = b.source_id
-    LEFT JOIN billed_until AS t ON s.billed_by = t.source_id AND date_trunc('month', u.usage_date) = t.month
+    LEFT JOIN allocation.paying_source AS b ON u.source_id = b.source_id
+    LEFT JOIN billed_until AS t ON b.paid_by = t.source_id AND date_trunc('month', u.usage_date) = t.month
     WHERE u.side = 'api' AND u.priced_cost IS NOT NULL
-        AND (s.billed_by IS NULL OR coalesce(b.is_prepaid, false) OR t.last_date IS NULL OR u.usage_date > t.last_date)
+        AND (b.source_id IS NULL OR b.is_prepaid OR t.last_date IS NULL OR u.usage_date > t.last_date)
     GROUP BY ALL
 )
 

@@ -43,6 +43,10 @@ SELECT
     -- a missing cache price is the input price
     CAST(round_even(coalesce(f.price.cache_read, f.price.input) * r.rate * 0.000001, 12) AS DECIMAL(18, 12)) AS cache_read_price,
     CAST(round_even(coalesce(f.price.cache_write, f.price.input) * r.rate * 0.000001, 12) AS DECIMAL(18, 12)) AS cache_write_price,
+    -- a write that lives an hour costs at least what one of five minutes does: where only that is known, pipelines.price_check tells
+    CAST(round_even(coalesce(f.price.cache_write_1h, f.price.cache_write, f.price.input) * r.rate * 0.000001, 12) AS DECIMAL(18, 12))
+        AS cache_write_1h_price,
+    f.price.cache_write_1h IS NOT NULL AS has_cache_write_1h_price,
     CAST(round_even(f.price.output * r.rate * 0.000001, 12) AS DECIMAL(18, 12)) AS output_price
 FROM in_force AS f
 INNER JOIN config.price_rate AS r ON f.price.currency = r.currency AND CAST(date_trunc('month', f.usage_date) AS DATE) = r.month

@@ -15,18 +15,32 @@ part AS (
         CAST(floor(CAST(s.requests AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS requests_part,
         CAST(floor(CAST(s.input_uncached_tokens AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS input_part,
         CAST(floor(CAST(s.cache_read_tokens AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS read_part,
-        CAST(floor(CAST(s.cache_write_tokens AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS write_part,
+        -- short and long writes are split apart, so that no workload gets more long ones than writes
+        s.cache_write_tokens - s.cache_write_1h_tokens AS cache_write_5m_tokens,
+        CAST(floor(CAST(s.cache_write_tokens - s.cache_write_1h_tokens AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS write_5m_part,
+        CAST(floor(CAST(s.cache_write_1h_tokens AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS write_1h_part,
         CAST(floor(CAST(s.output_tokens AS DOUBLE) * CAST(s.share AS DOUBLE)) AS BIGINT) AS output_part,
         CAST(round(CAST(s.attention_tokens AS DOUBLE) * CAST(s.share AS DOUBLE), 3) AS DECIMAL(38, 3)) AS attention_part,
         CAST(round(CAST(s.replica_seconds AS DOUBLE) * CAST(s.share AS DOUBLE), 9) AS DECIMAL(38, 9)) AS work_part,
         CAST(round(CAST(s.priced_cost AS DOUBLE) * CAST(s.share AS DOUBLE), 12) AS DECIMAL(38, 12)) AS priced_part
     FROM shared AS s
+),
+
+divided AS (
+    SELECT
+        p.*,
+        p.write_5m_part
+        + CASE WHEN p.takes_remainder THEN p.cache_write_5m_tokens - CAST(sum(p.write_5m_part) OVER line AS BIGINT) ELSE 0 END AS write_5m,
+        p.write_1h_part
+        + CASE WHEN p.takes_remainder THEN p.cache_write_1h_tokens - CAST(sum(p.write_1h_part) OVER line AS BIGINT) ELSE 0 END AS write_1h
+    FROM part AS p
+    WINDOW line AS (PARTITION BY p.usage_id)
 )
 
 SELECT
     u.usage_id, u.source_id, u.usage_hour, u.is_whole_day, u.usage_date, u.month, u.provider, u.model, u.service_tier, u.price_class,
     coalesce(u.workload_id, 'unattributed') AS workload_id, u.pool_id, u.match_id, u.environment, u.side, u.requests, u.input_uncached_tokens,
-    u.cache_read_tokens, u.cache_write_tokens, u.output_tokens, u.attention_tokens, u.replica_seconds, u.priced_cost
+    u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.output_tokens, u.attention_tokens, u.replica_seconds, u.priced_cost
 FROM allocation.usage_matched AS u
 WHERE u.rule_id IS NULL
 UNION ALL
@@ -50,10 +64,11 @@ SELECT
     p.input_part
     + CASE WHEN p.takes_remainder THEN p.input_uncached_tokens - CAST(sum(p.input_part) OVER line AS BIGINT) ELSE 0 END AS input_uncached_tokens,
     p.read_part + CASE WHEN p.takes_remainder THEN p.cache_read_tokens - CAST(sum(p.read_part) OVER line AS BIGINT) ELSE 0 END AS cache_read_tokens,
-    p.write_part + CASE WHEN p.takes_remainder THEN p.cache_write_tokens - CAST(sum(p.write_part) OVER line AS BIGINT) ELSE 0 END AS cache_write_tokens,
+    p.write_5m + p.write_1h AS cache_write_tokens,
+    p.write_1h AS cache_write_1h_tokens,
     p.output_part + CASE WHEN p.takes_remainder THEN p.output_tokens - CAST(sum(p.output_part) OVER line AS BIGINT) ELSE 0 END AS output_tokens,
     p.attention_part + CASE WHEN p.takes_remainder THEN p.attention_tokens - sum(p.attention_part) OVER line ELSE 0 END AS attention_tokens,
     p.work_part + CASE WHEN p.takes_remainder THEN p.replica_seconds - sum(p.work_part) OVER line ELSE 0 END AS replica_seconds,
     p.priced_part + CASE WHEN p.takes_remainder THEN p.priced_cost - sum(p.priced_part) OVER line ELSE 0 END AS priced_cost
-FROM part AS p
+FROM divided AS p
 WINDOW line AS (PARTITION BY p.usage_id)

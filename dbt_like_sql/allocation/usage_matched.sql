@@ -2,6 +2,7 @@
 SELECT
     row_number() OVER (ORDER BY u.source_id, u.delivery, u.usage_hour, u.is_whole_day, u.key_id, u.price_class) AS usage_id,
     u.source_id,
+    u.key_id,
     u.usage_hour,
     u.is_whole_day,
     m.usage_date,
@@ -20,17 +21,21 @@ SELECT
     u.input_uncached_tokens,
     u.cache_read_tokens,
     u.cache_write_tokens,
+    u.cache_write_1h_tokens,
     u.output_tokens,
     u.attention_tokens,
     CASE
         WHEN m.pool_id IS NOT NULL THEN NULL
         -- the price of a bucket without tokens may be unknown; else the log's own cost serves, where it has one
         WHEN (u.input_uncached_tokens > 0 AND p.input_price IS NULL) OR (u.output_tokens > 0 AND p.output_price IS NULL)
-            OR (u.cache_read_tokens > 0 AND p.cache_read_price IS NULL) OR (u.cache_write_tokens > 0 AND p.cache_write_price IS NULL)
+            OR (u.cache_read_tokens > 0 AND p.cache_read_price IS NULL)
+            OR (u.cache_write_tokens > u.cache_write_1h_tokens AND p.cache_write_price IS NULL)
+            OR (u.cache_write_1h_tokens > 0 AND p.cache_write_1h_price IS NULL)
             THEN u.reported_cost
         ELSE
             CAST(coalesce(p.input_price * u.input_uncached_tokens, 0) AS DECIMAL(38, 12)) + coalesce(p.cache_read_price * u.cache_read_tokens, 0)
-            + coalesce(p.cache_write_price * u.cache_write_tokens, 0) + coalesce(p.output_price * u.output_tokens, 0)
+            + coalesce(p.cache_write_price * (u.cache_write_tokens - u.cache_write_1h_tokens), 0)
+            + coalesce(p.cache_write_1h_price * u.cache_write_1h_tokens, 0) + coalesce(p.output_price * u.output_tokens, 0)
     END AS priced_cost,
     -- replica-seconds of work (economics 2.1): prefill of what no cache served, decode, and the context term
     CAST(coalesce(

@@ -65,6 +65,8 @@ finding AS (
     WHERE u.side = 'api' AND u.priced_cost IS NULL
     GROUP BY u.source_id, u.provider, u.model, u.service_tier
     UNION ALL
+    SELECT f.check_name, f.subject, f.severity, f.rows, NULL, f.message FROM config.price_finding AS f
+    UNION ALL
     SELECT
         'unexplained_bill', l.source_id, 'warning', sum(l.row_count), sum(l.effective_cost),
         'lines of a bill that pays for usage, without any priced usage on their days: they stay with their own match'

@@ -11,6 +11,8 @@ SELECT
     p.valid_from,
     p.valid_to
 FROM config.price AS p,
-    (VALUES ('input', p.input), ('cache_read', coalesce(p.cache_read, p.input)), ('cache_write', coalesce(p.cache_write, p.input)), ('output', p.output))
-        AS b (token_kind, value)
+    (
+        VALUES ('input', p.input), ('cache_read', coalesce(p.cache_read, p.input)), ('cache_write', coalesce(p.cache_write, p.input)),
+            ('cache_write_1h', coalesce(p.cache_write_1h, p.cache_write, p.input)), ('output', p.output)
+    ) AS b (token_kind, value)
 WHERE b.value IS NOT NULL

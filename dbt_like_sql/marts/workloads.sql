@@ -9,6 +9,13 @@ workload AS (
     SELECT w.workload_id, w.name, w.owner, w.cost_center, w.placement, w.size_class, w.tier, w.planned_life_months FROM config.workload AS w
     UNION ALL
     SELECT 'unattributed', 'Unattributed', NULL, NULL, NULL, NULL, NULL, NULL
+    UNION ALL
+    -- one that left the configuration is still spoken of where its cost was restated or stands in a closed month
+    SELECT
+        f.workload_id, f.workload_id, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR),
+        CAST(NULL AS INTEGER), CAST(NULL AS DOUBLE)
+    FROM (SELECT r.workload_id FROM marts.restatements AS r UNION SELECT b.workload_id FROM ledger.closed_cost AS b) AS f
+    WHERE f.workload_id <> 'unattributed' AND f.workload_id NOT IN (SELECT w.workload_id FROM config.workload AS w)
 )
 
 SELECT

@@ -20,8 +20,16 @@ SELECT
     f."ResourceId" AS resource,
     f."SkuId" AS sku,
     f."ChargeDescription" AS description,
-    f."ChargeCategory" AS charge_category,
-    f."ChargeClass" AS charge_class,
+    -- Google's view spells them in lower case
+    CASE lower(f."ChargeCategory")
+        WHEN 'usage' THEN 'Usage'
+        WHEN 'purchase' THEN 'Purchase'
+        WHEN 'tax' THEN 'Tax'
+        WHEN 'credit' THEN 'Credit'
+        WHEN 'adjustment' THEN 'Adjustment'
+        ELSE f."ChargeCategory"
+    END AS charge_category,
+    CASE WHEN lower(f."ChargeClass") = 'correction' THEN 'Correction' ELSE f."ChargeClass" END AS charge_class,
     -- "Usage-based" and "Usage-Based" are both met
     CASE WHEN lower(f."ChargeFrequency") = 'usage-based' THEN 'Usage-Based' ELSE f."ChargeFrequency" END AS charge_frequency,
     f."CommitmentDiscountId" AS commitment_id,

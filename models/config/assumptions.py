@@ -124,7 +124,10 @@ class Uncertainty(Frozen):
 
 
 class TokenPrice(Frozen):
-    """A price per million tokens. A missing cache price is the input price; `valid_to` is inclusive; no `currency` = the reporting one."""
+    """A price per million tokens. A missing cache price is the input price, a missing one-hour write is `cache_write`.
+
+    `valid_to` is inclusive; no `currency` is the reporting one.
+    """
 
     provider: Text
     model: Text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -60,10 +61,12 @@ MONEY_KINDS = ("focus", "aws_cur2", "gcp_billing", "invoice", "openai", "anthrop
 _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     "api_key": API_KINDS,
     "base_url": API_KINDS,
+    "since": API_KINDS,
     "grain": ("request_log",),
     "input_includes_cache": ("request_log",),
     "billed_by": USAGE_KINDS,
     "prepaid": ("invoice",),
+    "model_map": ("bedrock_logs", "litellm"),
 }
 
 
@@ -75,6 +78,7 @@ class Source(Frozen):
     path: Text | None = None
     api_key: SecretStr | None = None
     base_url: Text | None = None
+    since: date | None = None  # the first month that is pulled from an API; twelve months back where it isn't given
     endpoint_url: Text | None = None  # an S3 endpoint other than AWS's own
     profile: Text | None = None  # a named profile of the AWS credentials file
     columns: dict[str, Text] = Field(default={})  # ours: theirs
@@ -83,6 +87,7 @@ class Source(Frozen):
     grain: Literal["request", "hour", "day"] = "request"
     billed_by: Id | None = None
     input_includes_cache: bool | None = None
+    model_map: dict[str, Text] = Field(default={})  # a name that a log has for a model: the model as prices know it
     prepaid: bool = False
     max_quarantined_pct: Percent | None = None
 
@@ -149,6 +154,10 @@ class Source(Frozen):
             raise PydanticCustomError("no_path", expected)
         if self.path is not None and (self.api_key or self.base_url):
             raise PydanticCustomError("path_and_api", "either path (saved responses) or api_key and base_url, not both")
+        if self.kind == "litellm" and self.path is None and not self.base_url:
+            raise PydanticCustomError("no_base_url", "base_url beside api_key: the address of the LiteLLM proxy")
+        if self.path is not None and self.since:
+            raise PydanticCustomError("path_and_since", "since only where an API is pulled: what is saved in path is read whole")
         if self.path is not None and (self.endpoint_url or self.profile) and not self.path.startswith("s3://"):
             raise PydanticCustomError("not_s3", "endpoint_url and profile only where path starts with s3://")
         if "cached_tokens" in self.columns and self.input_includes_cache is None:

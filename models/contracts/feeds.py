@@ -8,6 +8,7 @@ Not here: reading (`pipelines.landing_view`) and what spans rows of a feed (`mod
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 import pandera.errors
@@ -71,8 +72,14 @@ class ApiUsageNumbers(_Contract):
     input_uncached_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
     cache_read_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
     cache_write_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    cache_write_1h_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
     output_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
     reasoning_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+
+    @pa.dataframe_check(error="one_hour_writes")
+    def one_hour_writes(cls, data: PolarsData) -> pl.LazyFrame:
+        """What is cached for an hour is a part of what is cached."""
+        return data.lazyframe.select(pl.col("cache_write_1h_tokens") <= pl.col("cache_write_tokens"))
 
 
 class PeopleAllocations(_Contract):
@@ -141,6 +148,31 @@ class ControlTotals(_Contract):
     currency: str = pa.Field(str_matches=_CURRENCY)
 
 
+class RateCard(_Contract):
+    """A dated price of a SKU, for bills that carry quantities only."""
+
+    row_number: pl.Int64
+    provider: str
+    sku: str
+    start_date: pl.Date = pa.Field(nullable=True)
+    end_date: pl.Date = pa.Field(nullable=True)
+    unit: str
+    unit_price: Money = pa.Field(ge=0)
+    currency: str = pa.Field(str_matches=_CURRENCY)
+
+    @pa.dataframe_check(error="price_period")
+    def price_period(cls, data: PolarsData) -> pl.LazyFrame:
+        """A half-open period, open on either side where a date is missing."""
+        return data.lazyframe.select(pl.col("start_date").is_null() | pl.col("end_date").is_null() | (pl.col("start_date") < pl.col("end_date")))
+
+    @pa.dataframe_check(error="two_prices")
+    def two_prices(cls, data: PolarsData) -> pl.LazyFrame:
+        """A SKU has one price a day: a period that begins before an earlier one of it has ended, is refused."""
+        ends = pl.col("end_date").fill_null(date.max).cum_max().shift(1)
+        before = ends.over("provider", "sku", "unit", order_by=["start_date", "row_number"])
+        return data.lazyframe.select(before.is_null() | (before <= pl.col("start_date").fill_null(date.min)))
+
+
 # What a failed check means, in a sentence: contract column (or frame check) -> check -> words. `*` serves any check of the column.
 _WORDS = {
     "charge_category": f"charge category is none of {', '.join(CHARGE_CATEGORIES)}",
@@ -152,8 +184,16 @@ _WORDS = {
     "input_uncached_tokens": "uncached input tokens are negative (cached tokens above the input, or a negative count)",
     "cache_read_tokens": "cached tokens are negative",
     "cache_write_tokens": "cache-write tokens are negative",
+    "cache_write_1h_tokens": "one-hour cache-write tokens are negative",
+    "one_hour_writes": "more tokens are cached for an hour than are cached",
     "output_tokens": "output tokens are negative",
     "reasoning_tokens": "reasoning tokens are negative",
+    "increase": "the count is negative or above what can be",
+    "level": "the level is negative or above what can be",
+    "share": "a share is not between 0 and 1",
+    "seconds": "the time is not within an hour",
+    "memory_used_mib": "memory is negative",
+    "device": "neither gpu nor UUID names the device",
     "target_kind": "target is neither `workload:ID`, `pool:ID` nor `platform`",
     "activity": f"activity is none of {', '.join(ACTIVITIES)}",
     "allocation_pct": "allocation is not between 0 and 100 %",
@@ -162,6 +202,9 @@ _WORDS = {
     "annual_base": "salary is negative",
     "annual_loaded": "salary is negative",
     "rate": "rate is not above zero",
+    "price_period": "the price's period does not start before it ends",
+    "two_prices": "an earlier price of the same SKU and unit has not ended yet",
+    "unit_price": "the price is negative",
     "asset_id": "the asset is given twice",
     "pue": "power usage effectiveness is below 1",
     "life_months": "life is not above zero months",

@@ -21,6 +21,7 @@ class Source:
     id: str = "log"
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, object] = field(default_factory=dict)
+    model_map: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from small_company import crossover, write_company
 from models.config import Company, load_company
 from models.errors import WriterBusy
 from pipelines.definitions import build_definitions
-from pipelines.jobs import DAILY
+from pipelines.jobs import BACKFILL, DAILY, backfill_assets
 
 STAGES = {"sources", "facts", "allocation", "marts", "decision", "publication"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -106,11 +106,42 @@ def test_what_the_daemon_loads(company: Company, monkeypatch: pytest.MonkeyPatch
         loaded = definitions.defs.load() if hasattr(definitions.defs, "load") else definitions.defs()
     dg.Definitions.validate_loadable(loaded)
     graph = loaded.resolve_asset_graph()
-    assert {graph.get(key).group_name for key in graph.materializable_asset_keys} == STAGES
+    assert {graph.get(key).group_name for key in graph.materializable_asset_keys} == {*STAGES, BACKFILL}
     sources = {key.path[1] for key in graph.materializable_asset_keys if key.path[0] == "sources"}
     assert sources == {source.id for source in company.sources}
     assert all(graph.get(check).blocking for check in graph.asset_check_keys)
     (schedule,) = loaded.schedules or []
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert schedule.job_name == DAILY
-    assert loaded.resolve_job_def("backfill_cloud").partitions_def is not None
+    assert isinstance(graph.get(dg.AssetKey([BACKFILL, "cloud"])).partitions_def, dg.MonthlyPartitionsDefinition)
+    assert isinstance(graph.get(dg.AssetKey([BACKFILL, "api-log"])).partitions_def, dg.DailyPartitionsDefinition)
+
+
+def backfilled(company: Company, source: str, first: str, last: str) -> dict[str, object]:
+    """Back-fill a range of a source's partitions as the UI does: one run. The metadata of its materialisation, by name."""
+    asset = next(a for a in backfill_assets(company) if a.key == dg.AssetKey([BACKFILL, source]))
+    definitions = build_definitions(company)
+    job = dg.define_asset_job("one_run", selection=[asset.key])
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = (
+            dg.Definitions(assets=[asset], jobs=[job], resources=definitions.resources, executor=dg.in_process_executor)
+            .resolve_job_def("one_run")
+            .execute_in_process(instance=instance, run_config=QUIET, tags=tags)
+        )
+        assert done.success
+        events = [e.event_specific_data.materialization for e in done.all_events if e.event_type_value == "ASSET_MATERIALIZATION"]
+    return {name: value.value for name, value in events[0].metadata.items()} | {"partitions": len(events)}
+
+
+def test_a_year_of_days_is_backfilled_in_one_run(company: Company) -> None:
+    assert daily(company).success
+    found = backfilled(company, "api-log", "2025-07-01", "2026-06-30")
+    assert found == {"deliveries offered": 2, "deliveries reduced": 2, "rows reduced": 200, "partitions": 365}
+
+
+def test_a_backfill_of_days_reduces_what_holds_them_and_nothing_else(company: Company) -> None:
+    assert daily(company).success
+    assert backfilled(company, "api-log", "2026-06-03", "2026-06-04")["deliveries reduced"] == 1
+    assert backfilled(company, "api-log", "2026-06-20", "2026-06-20")["deliveries reduced"] == 0
+    assert backfilled(company, "cloud", "2026-05-01", "2026-05-01")["rows reduced"] == 15

@@ -29,7 +29,7 @@ import xlsxwriter
 from small_company import CONFIGURATION, Place, Row, crossover, person_row, write_company, write_rows
 
 from models.errors import CrossoverError
-from pipelines.rate_ledger import freeze_rates, frozen_rates, ledger_file, rates_in_force
+from pipelines.rate_ledger import CHAIN, freeze_rates, frozen_rates, rates_in_force
 
 LIMIT_SECONDS = 120
 BURDEN = Decimal("1.4")
@@ -262,7 +262,7 @@ def test_a_failed_run_freezes_nothing(tmp_path: Path) -> None:
     (place.folder / "billing/2026-07.csv").write_text((place.folder / "billing/2026-06.csv").read_text().replace("Usage", "Nonsense"))
     outcome = crossover("run", "--config", place.configuration)
     assert outcome.code == 1, outcome
-    assert not ledger_file(place.folder / "var").exists()
+    assert not CHAIN.file(place.folder / "var").exists()
 
 
 # The ledger.
@@ -338,11 +338,11 @@ def test_own_rates_and_another_currency_pass_the_ledger_by(tmp_path: Path) -> No
 
 def test_the_ledger_is_private_and_grows_only_at_its_end(tmp_path: Path) -> None:
     freeze_rates(tmp_path, in_force(people(("dev", 5, 100_000)), tmp_path), "USD")
-    first = ledger_file(tmp_path).read_bytes()
+    first = CHAIN.file(tmp_path).read_bytes()
     freeze_rates(tmp_path, in_force(people(("dev", 5, 100_000)), tmp_path, until=DECEMBER_END), "USD")
-    assert ledger_file(tmp_path).read_bytes().startswith(first)
-    assert stat.S_IMODE(ledger_file(tmp_path).stat().st_mode) == 0o600
-    assert stat.S_IMODE(ledger_file(tmp_path).parent.stat().st_mode) == 0o700
+    assert CHAIN.file(tmp_path).read_bytes().startswith(first)
+    assert stat.S_IMODE(CHAIN.file(tmp_path).stat().st_mode) == 0o600
+    assert stat.S_IMODE(CHAIN.file(tmp_path).parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_the_ledger_is_private_and_grows_only_at_its_end(tmp_path: Path) -> None
 )
 def test_a_changed_ledger_is_refused_with_what_to_do(tmp_path: Path, change: object) -> None:
     freeze_rates(tmp_path, in_force(people(("dev", 5, 100_000)), tmp_path, until=DECEMBER_END), "USD")
-    file = ledger_file(tmp_path)
+    file = CHAIN.file(tmp_path)
     assert callable(change)
     file.write_text("\n".join(change(file.read_text().splitlines())) + "\n")
     with pytest.raises(

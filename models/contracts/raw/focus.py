@@ -33,5 +33,5 @@ FOCUS = shape(
     RawColumn("ServiceName"),
     RawColumn("SkuId"),
     RawColumn("SkuPriceDetails", "json"),  # names the model and the kind of token that an AI line charges for (1.5 draft)
-    RawColumn("Tags", "json"),
+    RawColumn("Tags", "tags"),
 )

@@ -1,0 +1,30 @@
+-- One row per (bucket and group of Anthropic's usage report). Maps it onto the api_usage feed; its token buckets are disjoint already.
+-- The Admin API's report counts no requests: those rows have 0. The context window tells the price class, where a sum could not.
+SELECT
+    u.row_number,
+    u.unreadable,
+    u.starting_at AS usage_at,
+    coalesce(u.requests, 0) AS requests,
+    u.uncached_input_tokens AS input_uncached_tokens,
+    u.cache_read_input_tokens AS cache_read_tokens,
+    u.ephemeral_5m_input_tokens + u.ephemeral_1h_input_tokens AS cache_write_tokens,
+    u.ephemeral_1h_input_tokens AS cache_write_1h_tokens,
+    u.output_tokens,
+    CAST(0 AS BIGINT) AS reasoning_tokens,
+    CAST(NULL AS DECIMAL(38, 12)) AS reported_cost,
+    u.is_whole_day = 'true' AS is_whole_day,
+    false AS is_single_request,
+    CASE WHEN u.context_window = '0-200k' THEN 0 WHEN u.context_window = '200k-1M' THEN 1 END AS reported_price_class,
+    'anthropic' AS provider,
+    u.model,
+    CAST(NULL AS VARCHAR) AS workload,
+    CAST(NULL AS VARCHAR) AS environment,
+    CAST(NULL AS VARCHAR) AS project,
+    u.workspace_id AS workspace,
+    u.api_key_id AS api_key,
+    CAST(NULL AS VARCHAR) AS user_name,
+    CAST(NULL AS VARCHAR) AS team,
+    CASE WHEN u.service_tier IN ('standard', 'default', 'auto', 'on_demand', 'on-demand') THEN NULL ELSE u.service_tier END AS service_tier,
+    CAST(NULL AS VARCHAR) AS pool,
+    CAST(NULL AS VARCHAR) AS metadata
+FROM landing.anthropic_usage AS u

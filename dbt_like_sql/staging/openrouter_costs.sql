@@ -1,0 +1,36 @@
+-- One row per (day, workspace and endpoint of OpenRouter's activity, or generation of its CSV). Maps what it charged onto the billing_line feed.
+-- What keys of one's own (BYOK) spent at other providers is in those providers' bills, not in this one.
+SELECT
+    c.row_number,
+    c.unreadable,
+    c.usage AS billed_cost,
+    c.usage AS effective_cost,
+    CAST(NULL AS DECIMAL(38, 12)) AS list_cost,
+    CAST(date_trunc('month', c."start") AS DATE) AS billing_period,
+    c."start" AS charge_start,
+    c."end" AS charge_end,
+    CAST(NULL AS DECIMAL(38, 12)) AS consumed_quantity,
+    'USD' AS currency,
+    'openrouter' AS provider,
+    'openrouter' AS invoice_issuer,
+    CAST(NULL AS VARCHAR) AS billing_account,
+    c.workspace_id AS sub_account,
+    CAST(NULL AS VARCHAR) AS service,
+    CAST(NULL AS VARCHAR) AS service_category,
+    CAST(NULL AS VARCHAR) AS region,
+    CAST(NULL AS VARCHAR) AS resource,
+    c.model AS sku,
+    -- the provider behind OpenRouter
+    c.provider_name AS description,
+    'Usage' AS charge_category,
+    CAST(NULL AS VARCHAR) AS charge_class,
+    'Usage-Based' AS charge_frequency,
+    CAST(NULL AS VARCHAR) AS commitment_id,
+    CAST(NULL AS VARCHAR) AS commitment_status,
+    CAST(NULL AS VARCHAR) AS invoice_id,
+    CAST(NULL AS VARCHAR) AS consumed_unit,
+    CAST(NULL AS VARCHAR) AS tags,
+    c.usage_scope,
+    CAST(NULL AS VARCHAR) AS workload,
+    CAST(NULL AS VARCHAR) AS pool
+FROM landing.openrouter_costs AS c

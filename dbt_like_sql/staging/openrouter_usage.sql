@@ -1,0 +1,30 @@
+-- One row per (day, workspace and endpoint of OpenRouter's activity, or generation of its CSV). Maps it onto the api_usage feed.
+-- prompt_tokens include cached ones, of which the days say nothing; reasoning tokens are a part of the completion's.
+SELECT
+    u.row_number,
+    u.unreadable,
+    u.usage_at,
+    u.requests,
+    u.prompt_tokens - coalesce(u.cached_tokens, 0) AS input_uncached_tokens,
+    coalesce(u.cached_tokens, 0) AS cache_read_tokens,
+    CAST(0 AS BIGINT) AS cache_write_tokens,
+    CAST(0 AS BIGINT) AS cache_write_1h_tokens,
+    u.completion_tokens AS output_tokens,
+    coalesce(u.reasoning_tokens, 0) AS reasoning_tokens,
+    u.usage AS reported_cost,
+    u.grain = 'day' AS is_whole_day,
+    u.grain = 'request' AS is_single_request,
+    CAST(NULL AS INTEGER) AS reported_price_class,
+    'openrouter' AS provider,
+    u.model,
+    CAST(NULL AS VARCHAR) AS workload,
+    CAST(NULL AS VARCHAR) AS environment,
+    CAST(NULL AS VARCHAR) AS project,
+    u.workspace_id AS workspace,
+    u.api_key,
+    u."user" AS user_name,
+    CAST(NULL AS VARCHAR) AS team,
+    CAST(NULL AS VARCHAR) AS service_tier,
+    CAST(NULL AS VARCHAR) AS pool,
+    u.metadata
+FROM landing.openrouter_usage AS u
