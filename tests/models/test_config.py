@@ -406,8 +406,8 @@ def test_unknown_key(folder: Folder) -> None:
         "Unknown key.",
         "  where:    crossover.yaml line 6, sources[2].pth",
         "  found:    pth",
-        "  expected: id, kind, path, api_key, base_url, since, endpoint_url, profile, columns, constants, timezone, grain, billed_by, input_includes_cache, "
-        "prepaid, max_quarantined_pct",
+        "  expected: id, kind, path, api_key, base_url, since, endpoint_url, profile, columns, constants, timezone, grain, billed_by, "
+        "input_includes_cache, model_map, prepaid, max_quarantined_pct",
         "  do:       Did you mean path?",
     )
 
