@@ -17,10 +17,12 @@ from pipelines.audit import CheckResult
 from pipelines.decide import TABLES as DECISION_TABLES
 from pipelines.lineage import Lineage, column_lineage
 from pipelines.run import Run, sources_in_order
+from pipelines.staging import REFERENCE
 from pipelines.warehouse import one
 
 RUN = "run"
-FACTS = ("billing_key", "billing_line", "usage_key", "usage_hourly", "fx_rate", "owned_hardware", "control_total")
+REFERENCES = tuple(table.split(".")[1] for _, table in REFERENCE.values())
+FACTS = ("billing_key", "billing_line", "usage_key", "usage_hourly", "serving_key", "serving_hourly", "gpu_key", "gpu_hourly", *REFERENCES)
 PEOPLE = ("people_day", "people_rate")
 FINANCE = dg.AssetKey(["finance"])
 INVARIANTS = tuple(model.name.split(".")[1] for model in sql_models.stage("checks"))

@@ -18,6 +18,7 @@ from models.fields import Conditions, History
 from models.prices import BUCKETS, FIRST_DAY, STANDARD, STANDARD_SPELLINGS, Price, shipped_prices
 from models.reference import cost_categories
 from pipelines.fx import monthly_rates
+from pipelines.warehouse import one
 
 _TABLES = {
     "config.source": "source_id VARCHAR, kind VARCHAR, billed_by VARCHAR, is_prepaid BOOLEAN, max_quarantined_pct DECIMAL(9, 4)",
@@ -134,7 +135,10 @@ def write_prices(con: duckdb.DuckDBPyConnection, company: Company) -> None:
             "generate_series(date_trunc('month', h.in_service), p.as_of, INTERVAL 1 MONTH) s (d)"
         ).fetchall()
     }
-    currencies = {p.currency for p in prices} | {row[0] for row in con.execute("SELECT DISTINCT currency FROM facts.owned_hardware").fetchall()}
+    if one(con, "SELECT 1 FROM facts.rate_card LIMIT 1"):
+        months |= {row[0] for row in con.execute("SELECT DISTINCT billing_period FROM facts.billing_line").fetchall()}
+    currencies = {p.currency for p in prices} | {row[0] for row in con.execute("SELECT DISTINCT currency FROM facts.rate_card").fetchall()}
+    currencies |= {row[0] for row in con.execute("SELECT DISTINCT currency FROM facts.owned_hardware").fetchall()}
     foreign = sorted(currencies - {company.currency})
     rates = monthly_rates(con, company.currency, [(c, m) for c in foreign for m in sorted(months)])
     rates += [(company.currency, m, Decimal(1)) for m in sorted(months)]

@@ -35,7 +35,7 @@ from pipelines.deliveries import Delivery
 from pipelines.fx import monthly_rates
 from pipelines.landing_view import distinct_texts_sql, landing_view_sql, physical_column
 from pipelines.reduce import keep_rows, reduce_rows
-from pipelines.staging import FEEDS, fact_selects
+from pipelines.staging import FEEDS, fact_selects, has_rate_cards
 
 Progress = Callable[[str], None]
 
@@ -201,10 +201,12 @@ def _ingest(
     _check_cache_flag(source, shape, physical, where)
     _check_not_emptied(shape, landed, current, where)
     columns = _theirs(source)
+    constants = dict(source.constants)
+    if shape.name == "focus" and has_rate_cards(company):
+        # an export of quantities may leave the cost columns out
+        constants |= {name: "0" for name in ("BilledCost", "EffectiveCost") if physical_column(shape.column(name), physical, columns) is None}
     rows = [file.rows for file in landed.files]
-    view = partial(
-        landing_view_sql, shape, files, physical, where=where, columns=columns, constants=source.constants, timezone=source.timezone, rows=rows
-    )
+    view = partial(landing_view_sql, shape, files, physical, where=where, columns=columns, constants=constants, timezone=source.timezone, rows=rows)
     texts = distinct_texts_sql(shape, files, physical, columns=columns)
     all_rows = view()  # refuses a file without the columns, before anything is touched
     is_new_content = current is None or current.sha256 != landed.sha256
@@ -251,6 +253,7 @@ def _reduced_with(
         "constants": dict(source.constants),
         "settings": [source.timezone, source.grain, source.input_includes_cache, source.prepaid, company.currency],
         "model_map": dict(source.model_map),
+        "rate_cards": has_rate_cards(company),
         "sql": [sql_models.models()[f"staging.{shape.name}"].sha256, *(hashlib.sha256(t.encode()).hexdigest() for _, t in _facts_of(shape))],
         "engine": [duckdb.__version__, version("crossover")],
         "rates": [[c, str(m), str(r)] for c, m, r in rates],

@@ -12,7 +12,7 @@ from pipelines import sql_models
 
 def hourly_keys(con: duckdb.DuckDBPyConnection) -> None:
     """Fill `config.hourly_key` with the billing keys that name a pool or match one, on any date."""
-    for name in ("allocation.key_value", "allocation.key_entry"):
+    for name in ("allocation.key_value", "allocation.telemetry_value", "allocation.key_entry"):
         sql_models.build(con, sql_models.models()[name])
     con.execute(
         "INSERT INTO config.hourly_key SELECT DISTINCT key_id FROM ("

@@ -62,8 +62,16 @@ def stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Source
     con.execute(
         "CREATE OR REPLACE TABLE config.delivery AS SELECT CAST(? AS VARCHAR) AS source_id, CAST(? AS VARCHAR) AS delivery, "
         "CAST(? AS VARCHAR) AS reporting_currency, CAST(? AS BOOLEAN) AS input_includes_cache, CAST(? AS VARCHAR) AS grain, "
-        "CAST(? AS BOOLEAN) AS is_prepaid",
-        [source.id, delivery, company.currency, bool(source.input_includes_cache), source.grain, source.prepaid],
+        "CAST(? AS BOOLEAN) AS is_prepaid, CAST(? AS DECIMAL(38, 12)) AS cost_where_none",
+        [
+            source.id,
+            delivery,
+            company.currency,
+            bool(source.input_includes_cache),
+            source.grain,
+            source.prepaid,
+            0 if has_rate_cards(company) else None,
+        ],
     )
     con.execute("CREATE TABLE IF NOT EXISTS staging.refused (row_number BIGINT, reasons VARCHAR)")
     con.execute("CREATE TABLE IF NOT EXISTS config.hourly_key (key_id UBIGINT)")
@@ -88,6 +96,11 @@ def stage_views(con: duckdb.DuckDBPyConnection, company: Company, source: Source
             f"CREATE OR REPLACE VIEW staging.{shape.feed} AS SELECT s.*, {literal(source.id)} AS source_id, "
             f"hash({_key_columns(FEEDS[shape.feed].facts[0], source)}) AS key_id FROM staging.{shape.name} s"
         )
+
+
+def has_rate_cards(company: Company) -> bool:
+    """Whether any source prices bills that carry quantities only."""
+    return any(source.kind == "rate_card" for source in company.sources)
 
 
 def _key_columns(model: str, source: Source) -> str:

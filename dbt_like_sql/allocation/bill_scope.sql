@@ -1,7 +1,7 @@
--- One row per (billing key of a source that pays for usage). Which usage the line charges for, as far as the provider says; null is any.
+-- One row per (billing key that pays for usage). Which usage the line charges for, as far as the provider says; null is any.
 -- A cost report and a bill with AI fields (FOCUS SkuPriceDetails) say it themselves; else the SKU, or the description, may name a model.
 WITH payer AS (
-    SELECT DISTINCT p.paid_by AS source_id, p.payer_kind IN ('openai', 'anthropic', 'openrouter') AS is_cost_report
+    SELECT DISTINCT p.paid_by AS source_id, p.payer_kind, p.payer_kind IN ('openai', 'anthropic', 'openrouter') AS is_cost_report
     FROM allocation.paying_source AS p
     WHERE NOT p.is_prepaid
 ),
@@ -10,19 +10,25 @@ scope AS (
     SELECT
         k.key_id,
         k.source_id,
+        p.payer_kind,
         p.is_cost_report,
+        c.cost_category,
         -- where a SKU is an opaque id, the description tells
         concat_ws(' ', k.sku, k.description) AS line_text,
         CASE WHEN json_valid(k.usage_scope) AND k.usage_scope LIKE '{%' THEN k.usage_scope ELSE '{}' END AS said
     FROM facts.billing_key AS k
     INNER JOIN payer AS p ON k.source_id = p.source_id
+    INNER JOIN allocation.key_category AS c ON k.key_id = c.key_id
+    WHERE k.charge_category = 'Usage'
 ),
 
 read AS (
     SELECT
         s.key_id,
         s.source_id,
+        s.payer_kind,
         s.is_cost_report,
+        s.cost_category,
         s.line_text,
         lower(coalesce(s.said ->> '$.model', s.said ->> '$.ModelId')) AS model,
         lower(s.said ->> '$.project') AS project,
@@ -68,6 +74,8 @@ words AS (
 line_words AS (
     SELECT r.key_id, r.source_id, ' ' || regexp_replace(regexp_replace(lower(coalesce(r.model, r.line_text)), '([0-9])[.]([0-9])', '\1_\2', 'g'), '[^a-z0-9_]+', ' ', 'g') || ' ' AS text
     FROM read AS r
+    -- a cost report gives the model's own id, which is no other's; what gives none, as `web search tool calls | gpt-4o`, is for no tokens
+    WHERE NOT r.is_cost_report
 ),
 
 named AS (
@@ -77,28 +85,43 @@ named AS (
     GROUP BY r.key_id, r.source_id
 ),
 
--- bills name a model's family or one dated version of it, where logs name the other
+-- bills name a model's family where logs name its dated versions, or a dated version where logs name the family
 meant AS (
-    SELECT n.key_id, coalesce(max(CASE WHEN u.model = n.model THEN u.model END), max(u.model)) AS model
-    FROM named AS n
-    INNER JOIN used AS u
-        ON n.source_id = u.source_id
-        AND (u.model = n.model OR regexp_replace(u.model, '-(20[0-9]{2}-?[0-9]{2}-?[0-9]{2})$', '') = regexp_replace(n.model, '-(20[0-9]{2}-?[0-9]{2}-?[0-9]{2})$', ''))
-    GROUP BY n.key_id
+    SELECT
+        r.key_id,
+        coalesce(n.model, r.model) AS model,
+        regexp_replace(coalesce(n.model, r.model), '-(20[0-9]{2}-?[0-9]{2}-?[0-9]{2})$', '') AS family
+    FROM read AS r
+    LEFT JOIN named AS n ON r.key_id = n.key_id
+),
+
+said AS (
+    SELECT
+        r.*,
+        CASE WHEN u.model IS NULL AND f.model IS NOT NULL THEN m.family ELSE m.model END AS named_model,
+        u.model IS NULL AND m.model = m.family AS is_family
+    FROM read AS r
+    INNER JOIN meant AS m ON r.key_id = m.key_id
+    LEFT JOIN used AS u ON r.source_id = u.source_id AND m.model = u.model
+    LEFT JOIN used AS f ON r.source_id = f.source_id AND m.family = f.model
 )
 
 SELECT
-    r.key_id,
+    s.key_id,
     -- a model that no usage is of explains nothing, but it is still that model's line
-    coalesce(m.model, n.model, r.model) AS model,
-    r.project,
-    r.workspace,
-    r.api_key,
-    r.service_tier,
-    r.price_class,
-    r.token_kind,
-    -- a line of a cost report that is for something but no model's tokens: tool calls, storage, sessions
-    r.is_cost_report AND r.line_text <> '' AND coalesce(m.model, n.model, r.model) IS NULL AS is_for_no_model
-FROM read AS r
-LEFT JOIN named AS n ON r.key_id = n.key_id
-LEFT JOIN meant AS m ON r.key_id = m.key_id
+    s.named_model AS model,
+    -- the line is for whatever dated versions of its model were used
+    s.is_family,
+    s.project,
+    s.workspace,
+    s.api_key,
+    s.service_tier,
+    s.price_class,
+    s.token_kind
+FROM said AS s
+-- an invoice is the provider's; a cloud's bill holds other services, too; a cost report also tool calls, storage and sessions
+WHERE CASE
+    WHEN s.is_cost_report THEN s.named_model IS NOT NULL OR s.line_text = ''
+    WHEN s.payer_kind = 'invoice' THEN true
+    ELSE s.cost_category = 'api_usage' OR s.named_model IS NOT NULL
+END

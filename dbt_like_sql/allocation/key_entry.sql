@@ -1,7 +1,11 @@
 -- One row per (feed, key, match entry whose conditions all hold), whatever its dates.
 WITH hit AS (
     SELECT DISTINCT v.feed, v.key_id, c.entry_id, c.condition_number, c.is_negated
-    FROM allocation.key_value AS v
+    FROM (
+        SELECT k.feed, k.key_id, k.field, k.value FROM allocation.key_value AS k
+        UNION ALL
+        SELECT t.feed, t.key_id, t.field, t.value FROM allocation.telemetry_value AS t
+    ) AS v
     INNER JOIN config.match_condition AS c ON v.field = c.field AND v.value GLOB c.pattern
 ),
 

@@ -27,9 +27,30 @@ tag_text AS (
 tag AS (
     SELECT t.json_text, lower(trim(e.key)) AS tag_key, lower(e.value ->> '$') AS tag_value
     FROM tag_text AS t, json_each(CASE WHEN json_valid(t.json_text) AND t.json_text LIKE '{%' THEN t.json_text ELSE '{}' END) AS e
+),
+
+-- what a cost report, or a bill with AI fields, says its line charges for: the usage's own words, so that one condition takes both
+scope_text AS (
+    SELECT DISTINCT k.usage_scope AS json_text FROM facts.billing_key AS k WHERE k.usage_scope LIKE '{%' AND json_valid(k.usage_scope)
+),
+
+scope AS (
+    SELECT
+        t.json_text,
+        unnest(['project', 'workspace', 'api_key', 'model']) AS field,
+        unnest([
+            t.json_text ->> '$.project', t.json_text ->> '$.workspace', t.json_text ->> '$.api_key',
+            coalesce(t.json_text ->> '$.model', t.json_text ->> '$.ModelId')
+        ]) AS value
+    FROM scope_text AS t
 )
 
 SELECT 'billing' AS feed, b.key_id, b.field, lower(b.value) AS value FROM billing AS b WHERE b.value IS NOT NULL
+UNION ALL
+SELECT 'billing' AS feed, k.key_id, s.field, lower(s.value) AS value
+FROM facts.billing_key AS k
+INNER JOIN scope AS s ON k.usage_scope = s.json_text
+WHERE s.value IS NOT NULL
 UNION ALL
 SELECT 'usage' AS feed, u.key_id, u.field, lower(u.value) AS value FROM usage AS u WHERE u.value IS NOT NULL
 UNION ALL

@@ -12,10 +12,13 @@ WITH bill AS (
 
 -- the last day of each month that the paying source has billed: usage after it is accrued
 billed_until AS (
-    SELECT u.source_id, date_trunc('month', d.usage_date) AS month, max(d.usage_date) AS last_date
-    FROM (SELECT DISTINCT l.source_id, b.line_id FROM allocation.billed_usage AS b INNER JOIN allocation.bill_line AS l ON b.line_id = l.line_id) AS u
-    INNER JOIN allocation.bill_day AS d ON u.line_id = d.line_id
-    GROUP BY u.source_id, date_trunc('month', d.usage_date)
+    SELECT d.source_id, date_trunc('month', d.usage_date) AS month, max(d.usage_date) AS last_date
+    FROM allocation.bill_day AS d
+    INNER JOIN allocation.bill_scope AS b ON d.key_id = b.key_id
+    INNER JOIN allocation.key_match AS m ON m.feed = 'billing' AND d.key_id = m.key_id AND d.usage_date = m.usage_date
+    -- also what a rule splits is billed; what pays for a pool is none of the API's
+    WHERE m.pool_id IS NULL
+    GROUP BY d.source_id, date_trunc('month', d.usage_date)
 ),
 
 usage AS (
@@ -47,7 +50,7 @@ SELECT
     k.service,
     k.region,
     l.charge_category,
-    'billed' AS cost_basis,
+    CASE WHEN l.is_rated THEN 'rate_card' ELSE 'billed' END AS cost_basis,
     CAST(NULL AS VARCHAR) AS workload_id,
     CAST(NULL AS VARCHAR) AS pool_id,
     CAST(NULL AS VARCHAR) AS environment,

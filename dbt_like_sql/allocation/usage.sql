@@ -72,3 +72,32 @@ SELECT
     p.priced_part + CASE WHEN p.takes_remainder THEN p.priced_cost - sum(p.priced_part) OVER line ELSE 0 END AS priced_cost
 FROM divided AS p
 WINDOW line AS (PARTITION BY p.usage_id)
+UNION ALL
+-- what servers counted and no log explains
+SELECT
+    (SELECT coalesce(max(m.usage_id), 0) FROM allocation.usage_matched AS m)
+    + row_number() OVER (ORDER BY r.source_id, r.pool_id, r.usage_hour) AS usage_id,
+    r.source_id,
+    r.usage_hour,
+    false AS is_whole_day,
+    r.usage_date,
+    r.month,
+    NULL AS provider,
+    r.model,
+    NULL AS service_tier,
+    0 AS price_class,
+    'unattributed' AS workload_id,
+    r.pool_id,
+    'none' AS match_id,
+    'prod' AS environment,
+    'self_host' AS side,
+    r.requests,
+    r.input_uncached_tokens,
+    r.cache_read_tokens,
+    0 AS cache_write_tokens,
+    0 AS cache_write_1h_tokens,
+    r.output_tokens,
+    r.attention_tokens,
+    r.replica_seconds,
+    NULL AS priced_cost
+FROM allocation.serving_rest AS r

@@ -67,12 +67,29 @@ finding AS (
     UNION ALL
     SELECT f.check_name, f.subject, f.severity, f.rows, NULL, f.message FROM config.price_finding AS f
     UNION ALL
+    SELECT f.check_name, f.subject, f.severity, f.rows, NULL, f.message FROM allocation.telemetry_finding AS f
+    UNION ALL
+    SELECT f.check_name, f.subject, f.severity, f.rows, NULL, f.message FROM allocation.rate_finding AS f
+    UNION ALL
     SELECT
         'unexplained_bill', l.source_id, 'warning', sum(l.row_count), sum(l.effective_cost),
         'lines of a bill that pays for usage, without any priced usage on their days: they stay with their own match'
     FROM allocation.bill_line AS l
-    INNER JOIN allocation.billed_usage AS u ON l.line_id = u.line_id AND u.workload_id IS NULL
+    INNER JOIN allocation.bill_scope AS b ON l.key_id = b.key_id
+    INNER JOIN allocation.key_match AS m ON m.feed = 'billing' AND l.key_id = m.key_id AND l.charge_date = m.usage_date
+    WHERE m.rule_id IS NULL AND m.pool_id IS NULL AND l.line_id NOT IN (SELECT u.line_id FROM allocation.line_usage AS u)
     GROUP BY l.source_id
+    UNION ALL
+    SELECT
+        'billed_differs_from_priced', b.source_id, 'warning', 1, b.billed_cost - b.priced_cost,
+        strftime(b.month, '%Y-%m') || ': billed ' || CAST(CAST(b.billed_cost AS DECIMAL(38, 2)) AS VARCHAR) || ' ' || p.reporting_currency
+        || ' for usage that costs ' || CAST(CAST(b.priced_cost AS DECIMAL(38, 2)) AS VARCHAR) || ' ' || p.reporting_currency || ' at its prices ('
+        || printf('%+.1f %%', (CAST(b.billed_cost AS DOUBLE) - CAST(b.priced_cost AS DOUBLE)) * 100 / CAST(b.priced_cost AS DOUBLE))
+        || '): the bill is the cost; look at discounts, at assumptions.prices and at usage that is missing'
+    FROM allocation.billed_against_priced AS b
+    CROSS JOIN config.parameters AS p
+    -- above 2 % either way
+    WHERE b.priced_cost > 0 AND abs(b.billed_cost - b.priced_cost) * 50 > b.priced_cost
     UNION ALL
     SELECT
         'work_above_capacity', h.pool_id, 'warning', count(*), NULL,

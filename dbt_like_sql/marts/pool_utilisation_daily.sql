@@ -41,7 +41,7 @@ SELECT
     CASE
         WHEN h.replica_hours_provisioned > 0 THEN CAST(h.replica_seconds AS DOUBLE) / 3600 / CAST(h.replica_hours_provisioned AS DOUBLE)
     END AS token_utilisation,
-    CAST(NULL AS DOUBLE) AS device_utilisation,
+    CASE WHEN d.covered_seconds > 0 THEN CAST(d.busy_seconds AS DOUBLE) / CAST(d.covered_seconds AS DOUBLE) END AS device_utilisation,
     c.served_cost,
     c.idle_cost,
     CASE
@@ -51,4 +51,5 @@ SELECT
     CASE WHEN h.replica_seconds > 0 THEN CAST(h.peak_seconds AS DOUBLE) * 24 / CAST(h.replica_seconds AS DOUBLE) END AS peak_to_mean
 FROM hour AS h
 LEFT JOIN cost AS c ON h.pool_id = c.pool_id AND h.usage_date = c.usage_date
+LEFT JOIN allocation.pool_device_daily AS d ON h.pool_id = d.pool_id AND h.usage_date = d.usage_date
 LEFT JOIN tokens AS t ON h.pool_id = t.pool_id AND h.usage_date = t.usage_date

@@ -7,6 +7,18 @@ WITH total AS (
     WHERE p.source_billed IS NOT NULL OR p.source_effective IS NOT NULL
     GROUP BY p.source_id, p.period, p.currency
     UNION ALL
+    -- what a rate card says of lines without a cost
+    SELECT l.source_id, l.billing_period, l.currency, 'source', 0, sum(l.source_effective_cost)
+    FROM allocation.bill_line AS l
+    WHERE l.is_rated
+    GROUP BY l.source_id, l.billing_period, l.currency
+    UNION ALL
+    SELECT l.source_id, l.billing_period, l.currency, 'reporting', 0, sum(l.effective_cost)
+    FROM allocation.bill_line AS l
+    CROSS JOIN config.parameters AS p
+    WHERE l.is_rated AND l.currency <> p.reporting_currency
+    GROUP BY l.source_id, l.billing_period, l.currency
+    UNION ALL
     SELECT f.source_id, f.billing_period, k.currency, 'reporting', sum(f.billed_cost), sum(f.effective_cost)
     FROM facts.billing_line AS f
     INNER JOIN facts.billing_key AS k ON f.key_id = k.key_id

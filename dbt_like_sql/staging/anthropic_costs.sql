@@ -18,8 +18,12 @@ SELECT
     CAST(NULL AS VARCHAR) AS service_category,
     c.inference_geo AS region,
     CAST(NULL AS VARCHAR) AS resource,
-    coalesce(c.description, c.model || ', ' || c.token_type, c.model) AS sku,
-    coalesce(c.description, c.model || ', ' || c.token_type, c.model) AS description,
+    coalesce(
+        c.description, c.model || ', ' || c.token_type, c.model, CASE WHEN lower(c.cost_type) <> 'tokens' THEN c.cost_type END
+    ) AS sku,
+    coalesce(
+        c.description, c.model || ', ' || c.token_type, c.model, CASE WHEN lower(c.cost_type) <> 'tokens' THEN c.cost_type END
+    ) AS description,
     'Usage' AS charge_category,
     CAST(NULL AS VARCHAR) AS charge_class,
     'Usage-Based' AS charge_frequency,

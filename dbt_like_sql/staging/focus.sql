@@ -2,8 +2,9 @@
 SELECT
     f.row_number,
     f.unreadable,
-    f."BilledCost" AS billed_cost,
-    f."EffectiveCost" AS effective_cost,
+    -- where rate cards price quantities, a line without a cost has none of its own
+    coalesce(f."BilledCost", d.cost_where_none) AS billed_cost,
+    coalesce(f."EffectiveCost", d.cost_where_none) AS effective_cost,
     f."ListCost" AS list_cost,
     CAST(date_trunc('month', f."BillingPeriodStart") AS DATE) AS billing_period,
     f."ChargePeriodStart" AS charge_start,
@@ -41,3 +42,4 @@ SELECT
     CAST(NULL AS VARCHAR) AS workload,
     CAST(NULL AS VARCHAR) AS pool
 FROM landing.focus AS f
+CROSS JOIN config.delivery AS d
