@@ -40,7 +40,8 @@ def rated(unread: Place) -> Place:
 
 def costs(place: Place) -> list[tuple[object, ...]]:
     return place.query(
-        "SELECT usage_date, workload_id, cost_basis, sum(billed_cost), sum(effective_cost) FROM cost_daily WHERE source_id = 'coreweave' GROUP BY ALL ORDER BY 1"
+        "SELECT usage_date, workload_id, cost_basis, sum(billed_cost), sum(effective_cost) FROM cost_daily WHERE source_id = 'coreweave' "
+        "GROUP BY ALL ORDER BY 1"
     )
 
 

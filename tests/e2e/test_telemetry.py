@@ -37,6 +37,12 @@ def save(folder: Path, name: str, results: list[dict[str, object]]) -> None:
     (folder / name).write_text(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": results}}))
 
 
+def worked_seconds(place: Place) -> int:
+    worked = "CAST(round(replica_hours_worked * 3600, 3) AS INTEGER)"
+    seconds: int = place.value(f"SELECT {worked} FROM pool_utilisation_daily WHERE usage_date = ? AND pool_id = 'llama'", DAY)
+    return seconds
+
+
 @pytest.fixture
 def measured(published: Place) -> Place:
     save(
@@ -63,13 +69,7 @@ def test_what_no_log_explains_is_the_pools_unattributed_work(measured: Place) ->
         ("metrics", "unattributed", "self_host", 200, 200_000, 20_000, None),
         ("pool-log", "search", "self_host", 1000, 1_000_000, 100_000, None),
     ]
-    assert (
-        measured.value(
-            "SELECT CAST(round(replica_hours_worked * 3600, 3) AS INTEGER) FROM pool_utilisation_daily WHERE usage_date = ? AND pool_id = 'llama'",
-            DAY,
-        )
-        == 720
-    )
+    assert worked_seconds(measured) == 720
     # a sixth of that day's served cost has no workload, of 24 USD x 720 s / 86,400 s
     served = measured.cost(f"usage_date = '{DAY}' AND cost_category = 'gpu_compute' AND workload_id = 'unattributed'")
     assert served.quantize(Decimal("0.000001")) == (Decimal(24) * 120 / 86_400).quantize(Decimal("0.000001"))
@@ -79,13 +79,7 @@ def test_logs_alone_are_believed_where_servers_count_less(measured: Place) -> No
     save(measured.folder / "metrics", "june.json", [counter("vllm:prompt_tokens_total", 80_000), counter("vllm:generation_tokens_total", 8_000)])
     assert measured.run().code == 0
     assert measured.value("SELECT count(*) FROM usage_daily WHERE source_id = 'metrics'") == 0
-    assert (
-        measured.value(
-            "SELECT CAST(round(replica_hours_worked * 3600, 3) AS INTEGER) FROM pool_utilisation_daily WHERE usage_date = ? AND pool_id = 'llama'",
-            DAY,
-        )
-        == 600
-    )
+    assert worked_seconds(measured) == 600
 
 
 def test_a_request_counted_in_another_hour_than_it_was_logged_is_no_work_beyond(measured: Place) -> None:
