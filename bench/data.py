@@ -6,13 +6,18 @@ they are read (`bench.steps`).
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import shutil
 from pathlib import Path
 
 import duckdb
 
 MONTH = "2026-05"
 HOURS = 744
+CHUNK_ROWS = 5_000_000
+CSV_MEMBER_ROWS = 1_000_000
+CSV_BYTES = 5_000_000_000
 RESOURCES = 6000
 WORKLOADS = 40
 # (provider, model): all of them priced by genai-prices, one with a price that depends on a request's context.
@@ -83,6 +88,43 @@ def focus_csv_file(folder: Path, rows: int) -> Path:
     return _made(folder, "focus", ".csv.gz", _FOCUS.format(rows=rows), "FORMAT csv, HEADER, COMPRESSION gzip")
 
 
+def focus_period(folder: Path, rows: int) -> Path:
+    """One billing period in chunks of five million rows, as an export delivers it: a hive folder is one delivery."""
+    if rows <= CHUNK_ROWS:
+        return focus_file(folder, rows)
+    chunk = focus_file(folder, CHUNK_ROWS)
+    period = folder / f"{chunk.stem}-{rows}" / f"BILLING_PERIOD={MONTH}"
+    period.mkdir(parents=True, exist_ok=True)
+    for number in range(-(-rows // CHUNK_ROWS)):
+        copy = period / f"export-{number:05}.snappy.parquet"
+        if not copy.exists():
+            shutil.copyfile(chunk, copy.with_suffix(".unfinished"))
+            copy.with_suffix(".unfinished").replace(copy)
+    return period.parent
+
+
+def large_csv_file(folder: Path, rows: int) -> Path:
+    """A gzipped CSV of `CSV_BYTES` or more: the same million rows over and over, a gzip member each, as `cat a.gz b.gz` makes it."""
+    member = focus_csv_file(folder, min(rows, CSV_MEMBER_ROWS))
+    if rows <= CSV_MEMBER_ROWS:
+        return member
+    file = member.with_name(f"large-{member.name}")
+    if not file.exists():
+        body = member.with_name(f"body-{member.name}")
+        with gzip.open(member, "rb") as opened, gzip.open(body, "wb", compresslevel=6) as without_header:
+            opened.readline()
+            shutil.copyfileobj(opened, without_header, 1 << 20)
+        unfinished = member.with_name(f"unfinished-{file.name}")
+        shutil.copyfile(member, unfinished)
+        with unfinished.open("ab") as large:
+            while large.tell() < CSV_BYTES:
+                with body.open("rb") as more:
+                    shutil.copyfileobj(more, large, 1 << 20)
+        body.unlink()
+        unfinished.replace(file)
+    return file
+
+
 def request_file(folder: Path, rows: int) -> Path:
     """A month's request log as Parquet, made where it is missing."""
     return _made(folder, "requests", ".parquet", _REQUESTS.format(rows=rows), "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880")
@@ -102,4 +144,10 @@ def _made(folder: Path, name: str, ending: str, select: str, options: str) -> Pa
     return file
 
 
-FILES = {"focus": focus_file, "focus-csv": focus_csv_file, "requests": request_file}
+FILES = {
+    "focus": focus_file,
+    "focus-csv": focus_csv_file,
+    "focus-period": focus_period,
+    "focus-large-csv": large_csv_file,
+    "requests": request_file,
+}
