@@ -16,7 +16,7 @@ from pipelines import sql_models
 from pipelines.audit import CheckResult
 from pipelines.decide import TABLES as DECISION_TABLES
 from pipelines.lineage import Lineage, column_lineage
-from pipelines.run import Run, sources_in_order
+from pipelines.run import Run, reads_the_decision, sources_in_order
 from pipelines.staging import REFERENCE
 from pipelines.warehouse import one
 
@@ -98,10 +98,10 @@ def build_assets(company: Company) -> list[dg.AssetsDefinition]:
             pass
         run.decide()
         lineage = column_lineage(run.con, run.company.paths.state)
-        for model in sql_models.stage("marts"):
-            yield dg.MaterializeResult(asset_key=model.name.split("."), metadata=_table_metadata(run, model.name, lineage))
-        for table in DECISION_TABLES:
-            yield dg.MaterializeResult(asset_key=["marts", table], metadata=_table_metadata(run, f"marts.{table}"))
+        models = [model.name for model in sql_models.stage("marts")]
+        after = [model.name for model in sql_models.stage("marts") if reads_the_decision(model)]
+        for name in (*(name for name in models if name not in after), *(f"marts.{table}" for table in DECISION_TABLES), *after):
+            yield dg.MaterializeResult(asset_key=name.split("."), metadata=_table_metadata(run, name, lineage))
         results = run.audit()
         for result in results:
             if result.name in INVARIANTS:

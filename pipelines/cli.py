@@ -106,6 +106,41 @@ def explain(
     explain_workload(_company(config), workload, quarter, as_json=as_json)
 
 
+@app.command()
+def whatif(
+    changes: Annotated[
+        list[str],
+        typer.Option("--set", help="PATH=VALUE, such as gpu_prices.lambda-h100=5.10 or prices.openai.gpt-4o.output=8; may be given several times."),
+    ],
+    workload: Annotated[str | None, typer.Option("--workload", help="Only this workload.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Decide once more on the published data with some numbers changed, and print what that changes. Nothing is written."""
+    from pipelines.what_if_page import show_what_if
+
+    show_what_if(_company(config), changes, workload, as_json=as_json)
+
+
+@app.command()
+def decide(
+    workload: Annotated[str, typer.Argument(help="A workload's id or one of its aliases.")],
+    quarter: Annotated[str, typer.Option("--quarter", help="The fiscal quarter of the recommendation, such as 2026-Q3.")],
+    decision: Annotated[str, typer.Option("--decision", help="accept, reject or defer.")],
+    by: Annotated[str, typer.Option("--by", help="Who decided.")],
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    config: Config = None,
+) -> None:
+    """Record what the board decided on a recommendation; later runs show what came of it."""
+    from pipelines.board import record_decision
+
+    line = record_decision(_company(config), workload, quarter, decision, by, note)
+    typer.echo(
+        f"Recorded: {line['workload_id']}, {line['quarter']}: {line['recommendation']} was answered with {decision} by {line['decided_by']}. "
+        "Table decisions shows it from the next run on."
+    )
+
+
 Month = Annotated[datetime, typer.Argument(formats=["%Y-%m"], metavar="MONTH", help="A month such as 2026-06.")]
 
 

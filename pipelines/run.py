@@ -23,7 +23,10 @@ from models.prices import list_version
 from pipelines import sql_models
 from pipelines.audit import CheckResult, audit
 from pipelines.config_tables import write_assumptions, write_config, write_parameters, write_prices
+from pipelines.decide import TABLES as DECISION_TABLES
 from pipelines.decide import decide_placements
+from pipelines.decision_ledger import CHAIN as DECISIONS
+from pipelines.decision_ledger import load_decisions
 from pipelines.deliveries import forget
 from pipelines.ingest import KIND_ORDER, SourceSync, sync_source
 from pipelines.month_close import closed_months, load_closes
@@ -58,6 +61,8 @@ GRAINS: dict[str, tuple[str, ...]] = {
     "cost_trail": ("month", "workload_id", "cost_category", "source_id", "delivery", "match_id", "cost_basis"),
     "data_quality": ("run_id", "check_name", "subject", "severity", "message"),
     "quarantine": ("source_id", "file", "row_number", "period"),
+    "decisions": ("quarter", "workload_id"),
+    "track_record": ("quarter",),
     "restatements": ("restatement_number",),
     "ingestions": ("source_id", "period", "delivery", "version"),
     "prices": ("provider", "model", "service_tier", "price_class", "token_kind", "valid_from", "valid_to", "source"),
@@ -99,6 +104,7 @@ class Run:
         """Configuration as tables; every fact table exists; what left the configuration leaves the facts."""
         write_config(self.con, self.company)
         load_closes(self.con, self.company)
+        load_decisions(self.con, self.company)
         ensure_fact_tables(self.con, self.company)
         forget(self.con, [source.id for source in self.company.sources])
 
@@ -110,7 +116,8 @@ class Run:
         inputs = self.con.execute("SELECT source_id, delivery, sha256 FROM ledger.delivery WHERE superseded_at IS NULL ORDER BY ALL").fetchall()
         refused = self.con.execute("SELECT source_id, delivery, message FROM ledger.refusal ORDER BY ALL").fetchall()
         closes = [line["sha256"] for line in closed_months(self.company.paths.state).values()]
-        identity = [self.company.sha256, str(self.as_of), list_version(), version("crossover"), inputs, refused, *closes]
+        decided = [line["sha256"] for line in DECISIONS.read(self.company.paths.state)]
+        identity = [self.company.sha256, str(self.as_of), list_version(), version("crossover"), inputs, refused, *closes, *decided]
         self.run_id = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
         self.con.execute("CREATE OR REPLACE TABLE config.run AS SELECT CAST(? AS VARCHAR) AS run_id", [self.run_id])
         self.con.execute("DELETE FROM ledger.run WHERE run_id = ?", [self.run_id])
@@ -134,14 +141,19 @@ class Run:
         if stage == "marts":
             load_published(self.con, self.company, str(self.run_id))
         for model in sql_models.stage(stage):
-            yield model, sql_models.build(self.con, model)
+            if not reads_the_decision(model):
+                yield model, sql_models.build(self.con, model)
         if stage == "allocation":
             check_prices(self.con)
 
     def decide(self) -> dict[str, int]:
         """The decision's tables."""
         self.progress("comparing both sides of each workload")
-        return decide_placements(self.con, self.company, self._day(), str(self.run_id))
+        counts = decide_placements(self.con, self.company, self._day(), str(self.run_id))
+        for model in sql_models.stage("marts"):
+            if reads_the_decision(model):
+                counts[model.name.removeprefix("marts.")] = sql_models.build(self.con, model)
+        return counts
 
     def audit(self) -> list[CheckResult]:
         """Every invariant, before anything is published."""
@@ -168,6 +180,13 @@ class Run:
         if self.as_of is None:
             raise CrossoverError("the day up to which decisions look is not settled")
         return self.as_of
+
+
+def reads_the_decision(model: sql_models.SqlModel) -> bool:
+    """Whether a mart is made of the decision's tables, which come after all other marts, or of such a mart."""
+    made = {f"marts.{table}" for table in DECISION_TABLES}
+    models = sql_models.models()
+    return any(name in made or (name in models and name.startswith("marts.") and reads_the_decision(models[name])) for name in model.dependencies)
 
 
 def sources_in_order(company: Company) -> list[Source]:
