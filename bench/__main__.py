@@ -22,6 +22,7 @@ from pathlib import Path
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 STEP_SECONDS_MAX = 1800
 GENAI_SAMPLE = 5000
+DECIDED_WORKLOADS = 1000
 LARGE_ROWS = 20_000_000
 FLOOR_KEYS = {
     "focus": "charge day, service, sub-account, region, charge category, currency: exact DECIMAL(38,12) sums of billed, effective and list cost "
@@ -70,6 +71,7 @@ def main() -> None:
     sections = [_HEAD, _circumstances()]
     for section in (_bill, _usage, *((_csv,) if asked.csv else ()), *((_large,) if asked.large else ())):
         sections.append(section(asked.data, asked.rows, asked.runs))
+    sections.append(_decide(asked.data / "decide"))
     report = "\n".join(sections)
     sys.stdout.write(report)
     if asked.write:
@@ -119,6 +121,18 @@ def _large(folder: Path, rows: int, runs: int) -> str:
     ]
     head = "| delivery | rows | landing, seconds | stage + validate + reduce, seconds | peak memory |\n|---|--:|--:|--:|--:|"
     return f"\n## Large deliveries\n\n{head}\n" + "\n".join(lines) + "\n"
+
+
+def _decide(folder: Path) -> str:
+    sys.stderr.write(f"decide ({DECIDED_WORKLOADS:,} workloads)\n")
+    command = [sys.executable, "-m", "bench.decide", str(DECIDED_WORKLOADS), str(folder)]
+    subprocess.run([*command, "--make"], check=True, timeout=STEP_SECONDS_MAX)
+    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=STEP_SECONDS_MAX, text=True).stdout)
+    took = f"{found['seconds']:.1f} s ({found['processor_seconds']:.1f} s of processor time), peak memory {_megabytes(found['peak_bytes'])}"
+    return (
+        f"\n## Deciding {found['workloads']:,} workloads, a year of hourly demand ({found['rows']:,} rows)\n\n{took}: every month's sides, curve and "
+        "odds, every quarter's recommendation and scenarios, the open quarters' sensitivity.\n"
+    )
 
 
 def _in_turn(file: str, folder: Path, rows: int, runs: int) -> tuple[Step, Step]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from connectors.assembly import Assembler
 from connectors.cloud_exports.manifests import deliveries
 from connectors.files.folder import Folder, allowed_endings, ending_of
 from connectors.listings import ALL, Listing, Offer, OfferedDelivery, OfferedFile, Store
+from connectors.pulling import probe
 from models.config import Source
 
 # Bills that come as exports, whose manifests say what is delivered.
@@ -80,11 +82,18 @@ def fingerprint_of(files: Sequence[OfferedFile]) -> str:
     return hashlib.sha256("\n".join(sorted(f"{file.name} {file.fingerprint}" for file in files)).encode()).hexdigest()
 
 
-def reach(source: Source, root: Path) -> Offer:
-    """What `crossover check` asks: whether the source can be listed. An API is asked for nothing but its address."""
+def reach(source: Source, root: Path) -> tuple[int, int]:
+    """What `crossover check` asks: how many files (of an API, pages of today) the source offers, and their bytes. Nothing is kept.
+
+    Raises SourceUnreachable or BrokenFile where it can't be told, CrossoverError where a delivery of an export can't be used.
+    """
     if source.path is None:
-        return Offer(())
-    return offer(source, store_of(source, root, root))
+        return probe(source, datetime.now(UTC).date()), 0
+    found = offer(source, store_of(source, root, root))
+    for _, refusal in found.refused:
+        raise refusal
+    files = [file for delivery in found.deliveries for file in delivery.files]
+    return len(files), sum(file.bytes for file in files)
 
 
 def _refusal_of(kind: str) -> Callable[[str], str | None]:

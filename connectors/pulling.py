@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from pydantic import SecretStr
@@ -81,6 +82,18 @@ def refresh(
             else:
                 pulled.append(month)
     return Refreshed(tuple(pulled), tuple(refused))
+
+
+def probe(source: ApiSource, today: date, *, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Ask every question for today alone and keep nothing: whether the API is there and the key may ask. The number of pages it gave.
+
+    Raises as `refresh` and its questions do.
+    """
+    kind = import_module(PULLED_KINDS[source.kind])
+    with TemporaryDirectory() as folder, kind.client(source.api_key, source.base_url, f"source {source.id}", sleep) as client:
+        into = private_folder(Path(folder) / "pages")
+        pages = kind.pull_month(client, today, today + timedelta(days=1), into)
+    return sum(len(files) for files in pages.values())
 
 
 def _months(since: date, today: date) -> Iterator[date]:

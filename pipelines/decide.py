@@ -17,7 +17,10 @@ from pipelines.fx import monthly_rates
 
 # One seed for every run: the same inputs give the same odds.
 SEED = 20260101
-TABLES = ("crossover_monthly", "crossover_cost_components", "placement_recommendations", "placement_questions", "placement_rules", "red_flags")
+TABLES = (
+    *("crossover_monthly", "crossover_cost_components", "crossover_curve", "crossover_intervals", "crossover_priors", "pool_marginal_monthly"),
+    *("placement_recommendations", "placement_questions", "placement_rules", "red_flags", "decision_sensitivity", "decision_scenarios"),
+)
 
 
 def decide_placements(con: duckdb.DuckDBPyConnection, company: Company, as_of: date, snapshot_id: str) -> dict[str, int]:
@@ -80,6 +83,8 @@ def _in_reporting_currency(con: duckdb.DuckDBPyConnection, company: Company, as_
 def _column(name: str, dtype: pl.DataType) -> str:
     """Money of a projection leaves as DECIMAL in steps of a millionth; ratios and odds stay DOUBLE."""
     is_money = dtype == pl.Float64 and (
-        name.endswith(("_cost", "_monthly", "_p5", "_p50", "_p95", "_per_million")) or name in ("npv", "migration_cost")
+        name.endswith(("_cost", "_monthly", "_p5", "_p50", "_p95", "_per_million"))
+        or name in ("npv", "migration_cost", "cost_to_others")
+        or name.startswith("saving_")
     )
     return f'CAST(round("{name}", 6) AS DECIMAL(38, 6)) AS "{name}"' if is_money else f'"{name}"'

@@ -25,7 +25,7 @@ from connectors.listings import OfferedDelivery, Store
 from connectors.offers import assembler, offer, store_of
 from connectors.people.projection import people_key
 from connectors.pulling import refresh
-from models.config import USAGE_KINDS, Company, Source
+from models.config import MONEY_KINDS, USAGE_KINDS, Company, Source
 from models.contracts.raw import SHAPES, RawShape
 from models.economics.periods import add_months
 from models.errors import BrokenFile, CrossoverError, SourceUnreachable
@@ -89,7 +89,8 @@ class _Sync:
     def run(self) -> SourceSync:
         con, source = self.con, self.source
         con.execute("DELETE FROM ledger.refusal WHERE source_id = ?", [source.id])
-        con.execute("DELETE FROM ledger.finding WHERE source_id = ? AND delivery = '*'", [source.id])
+        # what landing found stays until the files are landed anew
+        con.execute("DELETE FROM ledger.finding WHERE source_id = ? AND delivery = '*' AND check_name <> 'cost_report_not_used'", [source.id])
         mirror = self.state / "pulled" / source.id
         try:
             if source.path is None:
@@ -149,9 +150,12 @@ class _Sync:
             return [land(store, self.source, offered, landing, staged, key)]
         landed = land_parts(store, self.source, offered, landing, staged, assemble)
         used = [delivery for delivery in landed if not _is_paid_elsewhere(self.source, SHAPES[delivery.shape])]
+        self.con.execute(
+            "DELETE FROM ledger.finding WHERE source_id = ? AND delivery = ? AND check_name = 'cost_report_not_used'", [self.source.id, offered.name]
+        )
         if len(used) < len(landed):
             said = f"the cost report is not used: {self.source.billed_by} pays for this usage, and money counts once"
-            deliveries.finding(self.con, self.source.id, "*", "cost_report_not_used", "info", len(landed) - len(used), said)
+            deliveries.finding(self.con, self.source.id, offered.name, "cost_report_not_used", "info", len(landed) - len(used), said)
         return used
 
     def _is_as_it_was(self, delivery: Delivery) -> bool:
@@ -251,7 +255,7 @@ def _reduced_with(
         "kind": source.kind,
         "columns": dict(source.columns),
         "constants": dict(source.constants),
-        "settings": [source.timezone, source.grain, source.input_includes_cache, source.prepaid, company.currency],
+        "settings": [source.timezone, source.grain, source.input_includes_cache, source.prepaid, company.currency, _payer(source)],
         "model_map": dict(source.model_map),
         "rate_cards": has_rate_cards(company),
         "sql": [sql_models.models()[f"staging.{shape.name}"].sha256, *(hashlib.sha256(t.encode()).hexdigest() for _, t in _facts_of(shape))],
@@ -261,6 +265,11 @@ def _reduced_with(
         "prices": list_version() if shape.feed == "api_usage" and source.grain == "request" else "",
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _payer(source: Source) -> str | None:
+    """Who pays for usage whose provider has a cost report of its own: that report is read, or not."""
+    return source.billed_by if source.kind in MONEY_KINDS else None
 
 
 def _facts_of(shape: RawShape) -> list[tuple[str, str]]:

@@ -73,7 +73,7 @@ def close_month(company: Company, month: date) -> int:
             raise ConfigError("nothing is published yet", where=str(finance), todo="`crossover run` first")
         with connect() as con:
             con.execute(f"ATTACH '{str(finance).replace(chr(39), chr(39) * 2)}' AS finance (READ_ONLY)")
-            as_of = one(con, "SELECT as_of FROM finance.runs ORDER BY finished_at DESC LIMIT 1")
+            as_of = one(con, "SELECT as_of, run_id FROM finance.runs ORDER BY finished_at DESC LIMIT 1")
             if as_of is None or as_of[0] < month_end(month):
                 raise ConfigError(
                     f"{month:%Y-%m} is not over in the data",
@@ -98,6 +98,11 @@ def close_month(company: Company, month: date) -> int:
                 temporary.replace(file)
             rows = one(con, "SELECT count(*) FROM finance.cost_daily WHERE accounting_month = ?", [month])
         with warehouse(state) as con:
+            newest = one(con, "SELECT run_id FROM ledger.run ORDER BY started_at DESC LIMIT 1")
+            if newest is None or newest[0] != as_of[1]:
+                raise ConfigError(
+                    "the last run was not published, and its exchange rates may be others", todo="`crossover run` until it publishes, then close"
+                )
             rates = _rates(con, company, month)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         CHAIN.append(state, [[month.isoformat(), "close", now, company.currency, json.dumps(rates, sort_keys=True), _sha256(file)]])

@@ -8,8 +8,7 @@ sharing platform and pool people (`dbt_like_sql/allocation`).
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import duckdb
@@ -19,6 +18,7 @@ from models.config import Company
 from models.contracts import feeds
 from models.contracts.raw import PEOPLE
 from models.economics.people import OWN_RATE, daily_fte, over_allocated, overlaps
+from models.economics.periods import add_months, month_end, month_of
 from models.errors import ConfigError
 from pipelines import sql_models
 from pipelines.fx import RATE_STEP, monthly_rates
@@ -55,6 +55,7 @@ def cost_people(con: duckdb.DuckDBPyConnection, company: Company, as_of: date) -
     con.execute("DELETE FROM ledger.finding WHERE list_contains(?, source_id) AND delivery <> '*'", [people_sources])
     if rows.is_empty():
         return pl.DataFrame(schema=RATES_IN_FORCE)
+    _note_shares(con, rows)
     rows, refusals = _refusals(con, company, rows, as_of)
     refused = refusals["row_number"].unique()
     accepted = rows.filter(~pl.col("row_number").is_in(refused.implode()))
@@ -148,12 +149,26 @@ def _refusals(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFra
     broken = pl.concat(found)["row_number"].unique()
     whole = rows.filter(~pl.col("row_number").is_in(broken.implode())).unique("row_number")
     whole = whole.with_columns(start=pl.col("start_date"), end=pl.col("end_date"))
-    for numbers, reason in (
-        (overlaps(whole.select(_ECONOMICS)), "overlaps another row of the same person, target and activity"),
-        (over_allocated(whole.select(_ECONOMICS)), "the person's allocations add up to more than 100 %"),
+    files = [file.select(_ECONOMICS) for file in whole.partition_by("source_id", "delivery")]
+    for refused, reason in (
+        (overlaps, "overlaps another row of the same person, target and activity"),
+        (over_allocated, "the person's allocations add up to more than 100 %"),
     ):
-        found.append(_reasons(numbers, [reason] * len(numbers)))
+        within_a_file = {number for file in files for number in refused(file)}
+        numbers = refused(whole.select(_ECONOMICS))
+        reasons = [reason if number in within_a_file else f"{reason}, together with another file" for number in numbers]
+        found.append(_reasons(numbers, reasons))
     return rows, pl.concat(found).unique().sort("row_number", "reason")
+
+
+def _note_shares(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:
+    """A percentage of one or less is valid and rare; a share in its place would make a hundredth of somebody's cost."""
+    small = rows.filter((pl.col("allocation_pct") > 0) & (pl.col("allocation_pct") <= 1))
+    for source_id, delivery, count in small.group_by("source_id", "delivery").len().sort("source_id", "delivery").iter_rows():
+        message = f"{count} rows of {delivery} allocate 1 % of a person or less: allocation_pct is a percentage (50), not a share (0.5)"
+        con.execute(
+            "INSERT INTO ledger.finding VALUES (?, ?, 'allocation_may_be_a_share', 'warning', ?, NULL, ?)", [source_id, delivery, count, message]
+        )
 
 
 def _loaded(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame, as_of: date) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
@@ -161,34 +176,58 @@ def _loaded(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame
     burden = 1 + company.assumptions.burden
     pieces: list[dict[str, object]] = []
     unconverted: list[tuple[int, str]] = []
+    waiting: dict[tuple[str, str, str], list[list[date]]] = {}
+    rates = _rates(con, company, rows, as_of)
     for row in rows.iter_rows(named=True):
         loaded = row["annual_loaded"] if row["annual_loaded"] is not None else row["annual_base"] * burden if row["annual_base"] is not None else None
-        start, end = row["start"], min(row["end"] or as_of, as_of)
-        if row["currency"] in (None, company.currency) or loaded is None or start is None or start > end:
+        months = [] if row["currency"] in (None, company.currency) else _months(row["start"], row["end"], as_of)
+        if loaded is None or not months:
             pieces.append(row | {"annual_loaded": loaded})
             continue
-        months = _months(start, end)
-        rates = {month: rate for _, month, rate in monthly_rates(con, company.currency, [(row["currency"], month) for month in months])}
-        if len(rates) < len(months):
+        without_rate = [month for month in months if (row["currency"], month) not in rates]
+        if without_rate:
             # what is no currency is refused as such, unnamed: where columns are shifted it may be anything of a person's
             if _CURRENCY.fullmatch(str(row["currency"])):
                 unconverted.append((row["row_number"], row["currency"]))
+                waiting.setdefault((row["source_id"], row["delivery"], row["currency"]), []).append(without_rate)
             pieces.append(row | {"annual_loaded": None})
             continue
         for month in months:
-            last = month.replace(day=monthrange(month.year, month.month)[1])
+            first, last = max(row["start"], month), min(row["end"] or as_of, as_of, month_end(month))
             with localcontext() as context:
                 context.prec = 60
-                converted = (loaded * rates[month]).quantize(RATE_STEP, ROUND_HALF_EVEN)
-            pieces.append(row | {"annual_loaded": converted, "start": max(start, month), "end": min(end, last)})
+                converted = (loaded * rates[row["currency"], month]).quantize(RATE_STEP, ROUND_HALF_EVEN)
+            pieces.append(row | {"annual_loaded": converted, "start": first, "end": last})
+    _note_missing_rates(con, company, waiting)
     return pl.DataFrame(pieces, schema=rows.schema, orient="row"), unconverted
 
 
-def _months(start: date, end: date) -> list[date]:
-    months, month = [], start.replace(day=1)
-    while month <= end:
+def _rates(con: duckdb.DuckDBPyConnection, company: Company, rows: pl.DataFrame, as_of: date) -> dict[tuple[str, date], Decimal]:
+    """The rates of all months of all rows in other currencies, each asked for once."""
+    foreign = rows.filter(pl.col("currency") != company.currency).select("currency", "start", "end").unique()
+    pairs = {(currency, month) for currency, start, end in foreign.iter_rows() for month in _months(start, end, as_of)}
+    return {(currency, month): rate for currency, month, rate in monthly_rates(con, company.currency, pairs)}
+
+
+def _note_missing_rates(con: duckdb.DuckDBPyConnection, company: Company, waiting: dict[tuple[str, str, str], list[list[date]]]) -> None:
+    """One finding per file and currency, from the months that each waiting row lacks. A rate serves all months after it, too."""
+    for (source_id, delivery, currency), months in sorted(waiting.items()):
+        first, last = min(map(min, months)), max(map(max, months))
+        span = f"{first:%Y-%m}" if first == last else f"{first:%Y-%m} to {last:%Y-%m}"
+        message = (
+            f"no exchange rate from {currency} to {company.currency} for {span}: rows of {delivery} wait in quarantine; "
+            f"a source of kind fx_rates with a rate dated {first:%Y-%m-%d} or before lets them in"
+        )
+        con.execute("INSERT INTO ledger.finding VALUES (?, ?, 'no_exchange_rate', 'error', ?, NULL, ?)", [source_id, delivery, len(months), message])
+
+
+def _months(start: date | None, end: date | None, as_of: date) -> list[date]:
+    """The months that a row covers up to as-of."""
+    months: list[date] = []
+    month = month_of(start) if start else as_of
+    while start and month <= min(end or as_of, as_of):
         months.append(month)
-        month = (month + timedelta(days=32)).replace(day=1)
+        month = add_months(month, 1)
     return months
 
 

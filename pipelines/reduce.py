@@ -343,6 +343,14 @@ def _record_findings(
             "rows_refused", "warning", row[0], f"{row[0]} rows of {delivery} are in quarantine: see table quarantine for each one's reasons", row[1]
         )
     if feed is BILLING_LINE:
+        waiting = con.execute(
+            "SELECT reasons, count(*), sum(source_billed_cost) FROM ledger.quarantine WHERE source_id = ? AND delivery = ? "
+            "AND reasons LIKE 'no exchange rate%' GROUP BY reasons ORDER BY reasons",
+            [source.id, delivery],
+        ).fetchall()
+        for reasons, rows, amount in waiting:
+            message = f"{reasons}: these lines wait in quarantine until a source of kind fx_rates gives it (amount in their own currency)"
+            record("no_exchange_rate", "error", rows, message, amount)
         record("effective_cost_rounded_to_zero", "info", quirks.effective_rounded_to_zero, "billed cost is not zero but effective cost is")
         record(
             "charge_outside_billing_period",

@@ -46,8 +46,8 @@ def check_sources(company: Company, *, as_json: bool) -> int:
     for source in company.sources:
         row: dict[str, Any] = {"source": source.id, "kind": source.kind, "path": source.path, "files": None, "bytes": None, "problem": None}
         try:
-            files = [file for delivery in reach(source, company.root).deliveries for file in delivery.files]
-            row |= {"files": len(files), "bytes": sum(file.bytes for file in files)}
+            files, size_bytes = reach(source, company.root)
+            row |= {"files": files, "bytes": size_bytes}
         except CrossoverError as error:
             row["problem"] = error.one_line
         rows.append(row)
@@ -67,7 +67,7 @@ def check_sources(company: Company, *, as_json: bool) -> int:
         size = "" if row["bytes"] is None else _bytes(row["bytes"])
         table.add_row(row["source"], row["kind"], "" if row["files"] is None else str(row["files"]), size, row["problem"] or "reached")
     console.print(table)
-    console.print("Next: [bold]crossover run[/]" if not problems else f"{problems} of {len(rows)} sources can't be reached.")
+    console.print("Next: [bold]crossover run[/]" if not problems else f"{problems} of {len(rows)} sources have problems.")
     return code
 
 

@@ -31,7 +31,11 @@ from connectors.listings import OfferedDelivery, OfferedFile
 from models.errors import BrokenFile, CrossoverError
 
 _PARTITION = re.compile(r"billing_period=(\d{4}-(?:0[1-9]|1[0-2]))", re.IGNORECASE)
+_CHUNK = re.compile(r"(.+)-\d+\.")
 _MANIFEST = "-manifest.json"
+
+# (export's folder, `data` or `metadata`, billing period, run's folder)
+_Place = tuple[tuple[str, ...], str, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ def recognise(files: Files, read: Read, where: str) -> Claim:
     claim = Claim()
     found = [manifest for file in files.values() if (manifest := _manifest_of(file)) is not None]
     latest = sorted((m for m in found if m.run is None), key=lambda m: m.file.name)
-    roots = {manifest.root for manifest in latest}
+    # an export's folder shows by its manifests, or by its data alone where these are on their way
+    roots = {manifest.root for manifest in latest} | {root for file in files.values() if (root := _root_of_data(file)) is not None}
     own = {name: place for name, file in files.items() if (place := _place_of(file, roots)) is not None}
     claim.names |= set(own)
     names = _names_of(latest)
@@ -78,6 +83,9 @@ def recognise(files: Files, read: Read, where: str) -> Claim:
             continue
         taken |= {file.name for file in delivered}
         claim.deliveries.append(OfferedDelivery(names[manifest], delivered, fingerprint_of(str(run or ""), delivered)))
+    waiting = _without_manifest(own, {(m.root, m.period) for m in latest})
+    for (root, period), names_waiting in sorted(waiting.items()):
+        claim.refused.append((_name_of_waiting(root, period, names_waiting, names), _no_manifest(root, period, len(names_waiting), where)))
     copies = {(m.root, m.period, m.run) for m in found if m.run is not None}
     superseded = {name for name, (root, folder, period, run) in own.items() if folder == "data" and run and (root, period, run) in copies}
     refused = {name for name, (root, folder, period, _) in own.items() if folder == "data" and (root, period) in broken}
@@ -99,14 +107,49 @@ def _manifest_of(file: OfferedFile) -> _Manifest | None:
     return None
 
 
-def _place_of(file: OfferedFile, roots: set[tuple[str, ...]]) -> tuple[tuple[str, ...], str, str | None, str | None] | None:
-    """(export's folder, `data` or `metadata`, billing period, run's folder) of a file in an export's own folders."""
+def _place_of(file: OfferedFile, roots: set[tuple[str, ...]]) -> _Place | None:
+    """The place of a file in an export's own folders."""
     parts = tuple(file.name.split("/"))
     for depth, part in enumerate(parts[:-1]):
         if parts[:depth] in roots and part.casefold() in ("data", "metadata"):
             partition = _PARTITION.fullmatch(parts[depth + 1])
             return parts[:depth], part.casefold(), partition.group(1) if partition else None, parts[depth + 2] if len(parts) - depth > 3 else None
     return None
+
+
+def _root_of_data(file: OfferedFile) -> tuple[str, ...] | None:
+    """The export's folder of a file that lies where an export puts its data."""
+    parts = tuple(file.name.split("/"))
+    depths = (depth for depth in range(len(parts) - 2) if parts[depth].casefold() == "data" and _PARTITION.fullmatch(parts[depth + 1]))
+    return next((parts[:depth] for depth in depths), None)
+
+
+def _without_manifest(own: Mapping[str, _Place], delivered: set[tuple[tuple[str, ...], str]]) -> dict[tuple[tuple[str, ...], str], list[str]]:
+    """The data files of each month that no manifest speaks of: its first delivery may be on its way, or a copy of the export is not whole."""
+    waiting: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for name, (root, folder, period, _) in sorted(own.items()):
+        if folder == "data" and period and (root, period) not in delivered:
+            waiting.setdefault((root, period), []).append(name)
+    return waiting
+
+
+def _name_of_waiting(root: tuple[str, ...], period: str, waiting: list[str], names: Mapping[_Manifest, str]) -> str:
+    """What the month was and will be named: as its export's other months are, else by its data files, which have the export's name."""
+    for manifest, name in names.items():
+        if manifest.root == root:
+            return f"{name.rpartition('=')[0]}={period}"
+    chunk = _CHUNK.match(waiting[0].rsplit("/", 1)[-1])
+    return f"{chunk.group(1) if chunk else (root or ('export',))[-1]}/BILLING_PERIOD={period}"
+
+
+def _no_manifest(root: tuple[str, ...], period: str, files: int, where: str) -> BrokenFile:
+    return BrokenFile(
+        "A month's data is there without its manifest.",
+        where=f"{where}, folder {'/'.join((*root, 'data', f'BILLING_PERIOD={period}'))}",
+        found=f"{files} data file{'s' if files > 1 else ''} of which it can't be told whether they are all, and all of the latest run",
+        expected=f"{'/'.join((*root, 'metadata', f'BILLING_PERIOD={period}'))}/<export>-Manifest.json, which is written last",
+        todo="Run again when the delivery is complete; copy the export's metadata folder too where the files are a copy.",
+    )
 
 
 def _names_of(manifests: list[_Manifest]) -> dict[_Manifest, str]:

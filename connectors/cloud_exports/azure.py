@@ -106,6 +106,7 @@ def _deliver(run: _Run, had_files: bool, files: Files, where: str, claim: Claim)
     where = f"{where}, file {run.manifest.name}"
     try:
         delivered = check_present(_matched(run, files, where), where)
+        _check_bytes(run, delivered, where)
         rows = _rows(run, where)
         if not delivered and had_files:
             raise BrokenFile("The newest run holds no file, while an earlier one did.", where=where, todo=TODO_AGAIN)
@@ -200,6 +201,19 @@ def _matched(run: _Run, files: Files, where: str) -> dict[NamedFile, OfferedFile
         path = f"{folder}/{last}" if folder else last
         found[NamedFile(name, whole_number(field_of(blob, "byteCount"), "byteCount", where))] = beside.get(path.casefold())
     return found
+
+
+def _check_bytes(run: _Run, delivered: tuple[OfferedFile, ...], where: str) -> None:
+    """A manifest says the bytes of each blob, and of all of them: either may be what a file in transit contradicts."""
+    expected, found = whole_number(field_of(run.contents, "byteCount"), "byteCount", where), sum(file.bytes for file in delivered)
+    if expected is not None and expected != found:
+        raise BrokenFile(
+            "The run's files have another size in all than its manifest says.",
+            where=where,
+            found=f"{found:,} bytes in {len(delivered)} files",
+            expected=f"{expected:,} bytes",
+            todo=TODO_AGAIN,
+        )
 
 
 def _rows(run: _Run, where: str) -> int | None:

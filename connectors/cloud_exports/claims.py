@@ -84,7 +84,10 @@ def not_its_own(name: str, expected: str, where: str) -> BrokenFile:
 
 
 def check_present(found: Mapping[NamedFile, OfferedFile | None], where: str) -> tuple[OfferedFile, ...]:
-    """The listed files behind a manifest's, in its order. Raises BrokenFile where one is missing, twice there, or of another size."""
+    """The listed files behind a manifest's, sorted by name: rows are numbered in this order, and a refreshed manifest may have another one.
+
+    Raises BrokenFile where one is missing, twice there, or of another size.
+    """
     missing = [named.name for named, file in found.items() if file is None]
     if missing:
         raise BrokenFile(
@@ -94,7 +97,7 @@ def check_present(found: Mapping[NamedFile, OfferedFile | None], where: str) -> 
             expected=f"all {len(found)} data files",
             todo=TODO_AGAIN,
         )
-    files = tuple(file for file in found.values() if file is not None)
+    files = tuple(sorted((file for file in found.values() if file is not None), key=lambda file: file.name))
     if len({file.name for file in files}) < len(files):
         raise BrokenFile("The manifest names a file twice.", where=where, found=f"{len(files)} names", todo=TODO_AGAIN)
     for named, file in found.items():

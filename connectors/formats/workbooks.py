@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from xml.etree import ElementTree
 
 import fastexcel
@@ -60,16 +60,15 @@ def _columns(data: bytes, where: str) -> list[list[str | None]]:
     sheet = fastexcel.read_excel(data).load_sheet(0, header_row=None, dtypes="string", skip_whitespace_tail_rows=True, whitespace_as_null=True)
     columns: list[list[str | None]] = [column.to_pylist() for column in sheet.to_arrow().columns]
     for (row, column), text in marks.items():
-        cells = columns[column - first_column]
-        sheet_cell = f"{where}, sheet row {row + 1}, sheet column {column + 1}"
-        cells[row - first_row] = text or _times_hundred(cells[row - first_row], sheet_cell)
+        columns[column - first_column][row - first_row] = text
     return columns
 
 
-def _times_hundred(cell: str | None, where: str) -> str:
+def _times_hundred(stored: str | None, where: str) -> str:
+    """What is shown of a percentage that the XML stores as a double, with up to 17 digits: 7.0000000000000007E-2 is 7."""
     try:
-        return f"{(Decimal(cell or '') * 100).normalize():f}"
-    except InvalidOperation:
+        return f"{(Decimal(repr(float(stored or ''))) * 100).normalize():f}"
+    except ValueError:
         raise BrokenFile("A cell shown as a percentage holds no number.", where=where, todo="Save the sheet as CSV UTF-8.") from None
 
 
@@ -79,8 +78,8 @@ def _without_midnight(cell: str | None) -> str | None:
 
 
 def _marks(data: bytes, where: str) -> tuple[dict[Cell, str | None], int, int]:
-    """The first sheet's cells (row, column, from 0) with an error and its text (#REF!), or with a percentage (None); and its first row and
-    column that hold anything.
+    """The text of the first sheet's cells (row, column, from 0) that hold an error (#REF!) or a percentage (30); and its first row and column
+    that hold anything.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(part.file_size for part in archive.infolist()) > UNPACKED_BYTES_MAX:
@@ -96,7 +95,7 @@ def _marks(data: bytes, where: str) -> tuple[dict[Cell, str | None], int, int]:
             if kind == "e":
                 marks[row, column] = cell.findtext(f"{_MAIN}v")
             elif kind == "n" and cell.get("s", "0") in percent_styles:
-                marks[row, column] = None
+                marks[row, column] = _times_hundred(cell.findtext(f"{_MAIN}v"), f"{where}, sheet row {row + 1}, sheet column {column + 1}")
     return marks, first_row or 0, first_column or 0
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import io
+import re
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from connectors.formats.decoding import read_text_table
 from connectors.formats.text_tables import TextTable, check_names, names_text, not_what_it_says
 from connectors.formats.workbooks import read_workbook
 from connectors.listings import FileSource
+from connectors.people.values import iso_dates, plain_numbers
 from connectors.private_files import private_writer, settle, temporary_file
 from models.errors import BrokenFile, ConfigError
 
@@ -31,14 +34,15 @@ PROJECTION = ("person_key", *FIELDS[1:])
 
 _REQUIRED = ("person_id", "role", "target", "start", "allocation_pct", "currency")
 _PAY = ("annual_base", "annual_loaded")
+_DATES = ("start", "end")
 # What a value of these fields can look like at all, besides spellings of "no value". Anything else may be a name or an id in the wrong column:
 # UNREADABLE stands in its place, which no later check accepts either.
 _NO_VALUE = r"NULL|null|None|\(null\)|\\N"
 _FORMS = {
     "target": r"platform|(workload|pool):.*",
     "activity": r"[a-z]{1,20}",
-    **dict.fromkeys(("start", "end"), r"[0-9][0-9T:Z+./ -]*"),
-    **dict.fromkeys(("allocation_pct", "annual_base", "annual_loaded"), r"[0-9+.,eE-]*"),
+    **dict.fromkeys(_DATES, r"[0-9][0-9T:Z+./ -]*"),
+    **dict.fromkeys(("allocation_pct", *_PAY), r"[0-9+.,eE-]*"),
     "currency": r"[A-Za-z]{3}",
 }
 UNREADABLE = "(unreadable)"
@@ -81,17 +85,18 @@ def person_key(person_id: str, key: bytes) -> str:
 def read_people(data: bytes, ending: str, source: FileSource, key: bytes, where: str) -> pa.Table:
     """Project a people file, given whole, to the columns of PROJECTION, all text, in the file's order.
 
-    A field is the source's constant, else the column that `columns` names for it, else the column of its own name, else null. Spaces
-    around a value are dropped (an id with and without them is one person), and so are empty rows at the end. What can't be a value of its
-    field is replaced by UNREADABLE. Raises BrokenFile where the file can't be read, or a required column is missing (person_id, role, target,
-    start, allocation_pct, currency, annual_base or annual_loaded).
+    A field is the source's constant, else the column that `columns` names for it, else the column of its own name, else null; names are
+    compared without regard to case, spaces and how accents are encoded. Spaces around a value are dropped (an id with and without them is
+    one person), and so are empty rows at the end. Numbers and dates of other notations become ours (values.py). What can't be a value of
+    its field is replaced by UNREADABLE. Raises BrokenFile where the file can't be read, its numbers or dates can be read in two ways, or a
+    required column is missing (person_id, role, target, start, allocation_pct, currency, annual_base or annual_loaded).
     """
     table = _text_table(data, ending, where)
-    _check_columns(table.columns, source, where)
-    theirs = {field: source.columns.get(field, field) for field in FIELDS if field not in source.constants}
-    theirs = {field: name for field, name in theirs.items() if name in table.columns}
+    theirs = _their_columns(table.columns, source)
+    _check_columns(table.columns, theirs, source, where)
     found = pa.Table.from_batches(list(table.batches), pa.schema([(name, pa.string()) for name in table.columns]))
-    fields = {field: _formed(field, _trimmed(found[name])) for field, name in theirs.items()}
+    trimmed = {field: _trimmed(found[name]) for field, name in theirs.items()}
+    fields = {field: _formed(field, column) for field, column in _in_our_notation(trimmed, ending, where).items()}
     rows = max((_rows_without_empty_end(column) for column in fields.values()), default=0)
     fields = {field: column.slice(0, rows) for field, column in fields.items()}
     for field in FIELDS:
@@ -127,15 +132,28 @@ def _parquet_table(data: bytes, where: str) -> TextTable:
     return TextTable(names, iter(text.to_batches()))
 
 
-def _check_columns(names: tuple[str, ...], source: FileSource, where: str) -> None:
+def _their_columns(names: tuple[str, ...], source: FileSource) -> dict[str, str]:
+    """The file's own name of each field's column, of those that it has and no constant fixes."""
+    found: dict[str, str] = {}
+    for field in FIELDS:
+        wanted = source.columns.get(field, field)
+        alike = [wanted] if wanted in names else [name for name in names if _name_key(name) == _name_key(wanted)]
+        if field not in source.constants and len(alike) == 1:
+            found[field] = alike[0]
+    return found
+
+
+def _name_key(name: str) -> str:
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
+
+
+def _check_columns(names: tuple[str, ...], theirs: Mapping[str, str], source: FileSource, where: str) -> None:
     """Refuse a file without a required column, or without one that the configuration names."""
-    fixed = {field for field, value in source.constants.items() if value is not None}
-    missing = [source.columns.get(field, field) for field in _REQUIRED if field not in fixed and source.columns.get(field, field) not in names]
-    if not any(field in fixed or source.columns.get(field, field) in names for field in _PAY):
+    given = {*theirs, *(field for field, value in source.constants.items() if value is not None)}
+    missing = [source.columns.get(field, field) for field in _REQUIRED if field not in given]
+    if not given.intersection(_PAY):
         missing.append(" or ".join(source.columns.get(field, field) for field in _PAY))
-    missing += [
-        name for field, name in source.columns.items() if field in FIELDS and field not in fixed and name not in names and name not in missing
-    ]
+    missing += [name for field, name in source.columns.items() if field in FIELDS and field not in given and name not in missing]
     if missing:
         raise BrokenFile(
             "A people file lacks a column.",
@@ -144,6 +162,13 @@ def _check_columns(names: tuple[str, ...], source: FileSource, where: str) -> No
             expected=", ".join(missing),
             todo="Deliver the column, or name theirs under the source's `columns:`, or fix a value under `constants:`.",
         )
+
+
+def _in_our_notation(columns: Mapping[str, pa.ChunkedArray], ending: str, where: str) -> dict[str, pa.ChunkedArray]:
+    texts = {field: columns[field].to_pylist() for field in ("allocation_pct", *_PAY, *_DATES) if field in columns}
+    numbers = plain_numbers({field: texts[field] for field in texts if field not in _DATES}, "allocation_pct", ending, where)
+    dates = iso_dates({field: texts[field] for field in texts if field in _DATES}, where)
+    return {**columns, **{field: pa.chunked_array([pa.array(values, pa.string())]) for field, values in {**numbers, **dates}.items()}}
 
 
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:

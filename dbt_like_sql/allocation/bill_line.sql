@@ -4,7 +4,8 @@ WITH priced AS (
     SELECT
         l.source_id, l.delivery, l.billing_period, l.charge_date, l.charge_days, l.first_hour, l.charge_hours, l.key_id, c.currency,
         round_even(l.consumed_quantity * CAST(c.unit_price AS DECIMAL(18, 12)), 12) AS source_cost,
-        round_even(l.consumed_quantity * CAST(c.unit_price AS DECIMAL(18, 12)) * x.rate, 12) AS cost
+        -- rounded in between, as more decimals than 38 digits hold would be
+        round_even(CAST(round_even(l.consumed_quantity * CAST(c.unit_price AS DECIMAL(18, 12)), 12) AS DECIMAL(38, 12)) * x.rate, 12) AS cost
     FROM facts.billing_line AS l
     INNER JOIN allocation.key_rate AS c
         ON l.key_id = c.key_id AND (c.start_date IS NULL OR c.start_date <= l.charge_date) AND (c.end_date IS NULL OR l.charge_date < c.end_date)

@@ -44,5 +44,7 @@ SELECT
         ORDER BY u.paid_by, u.source_id, u.usage_date, u.provider, u.model, u.service_tier, u.price_class, u.project, u.workspace, u.api_key,
             u.workload_id, u.environment, u.match_id
     ) AS group_id,
-    u.*
+    u.paid_by, u.source_id, u.usage_date, u.provider, u.model, u.service_tier, u.price_class, u.project, u.workspace, u.api_key, u.workload_id,
+    u.environment, u.match_id, u.priced_cost, u.input_cost, u.cache_read_cost, u.cache_write_cost, u.cache_write_1h_cost, u.output_cost,
+    u.input_tokens, u.cache_read_tokens, u.cache_write_tokens, u.cache_write_1h_tokens, u.output_tokens
 FROM usage AS u

@@ -7,16 +7,16 @@ WITH measured AS (
         CAST(count(*) AS BIGINT) AS row_count,
         min(g.row_number) AS first_row_number,
         sum(CAST(CASE WHEN g.measure = 'engine_active' THEN g.seconds END AS DECIMAL(18, 3))) AS engine_covered_seconds,
-        sum(CAST(CASE WHEN g.measure = 'engine_active' THEN g.seconds END AS DECIMAL(18, 3)) * CAST(g.share AS DECIMAL(18, 12)))
+        sum(CAST(CASE WHEN g.measure = 'engine_active' THEN g.seconds END AS DECIMAL(20, 3)) * CAST(g.share AS DECIMAL(18, 12)))
             AS engine_busy_seconds,
         sum(CAST(CASE WHEN g.measure = 'device_util' THEN g.seconds END AS DECIMAL(18, 3))) AS device_covered_seconds,
-        sum(CAST(CASE WHEN g.measure = 'device_util' THEN g.seconds END AS DECIMAL(18, 3)) * CAST(g.share AS DECIMAL(18, 12)))
+        sum(CAST(CASE WHEN g.measure = 'device_util' THEN g.seconds END AS DECIMAL(20, 3)) * CAST(g.share AS DECIMAL(18, 12)))
             AS device_busy_seconds,
         sum(CAST(CASE WHEN g.measure = 'sm_active' THEN g.seconds END AS DECIMAL(18, 3))) AS sm_covered_seconds,
-        sum(CAST(CASE WHEN g.measure = 'sm_active' THEN g.seconds END AS DECIMAL(18, 3)) * CAST(g.share AS DECIMAL(18, 12)))
+        sum(CAST(CASE WHEN g.measure = 'sm_active' THEN g.seconds END AS DECIMAL(20, 3)) * CAST(g.share AS DECIMAL(18, 12)))
             AS sm_busy_seconds,
         sum(CAST(CASE WHEN g.measure = 'tensor_active' THEN g.seconds END AS DECIMAL(18, 3))) AS tensor_covered_seconds,
-        sum(CAST(CASE WHEN g.measure = 'tensor_active' THEN g.seconds END AS DECIMAL(18, 3)) * CAST(g.share AS DECIMAL(18, 12)))
+        sum(CAST(CASE WHEN g.measure = 'tensor_active' THEN g.seconds END AS DECIMAL(20, 3)) * CAST(g.share AS DECIMAL(18, 12)))
             AS tensor_busy_seconds,
         max(g.memory_used_mib) AS memory_used_mib_max
     FROM staging.gpu_telemetry AS g

@@ -17,7 +17,8 @@ SELECT
     u.reported_price_class IS NULL AND (NOT u.is_single_request OR u.requests <> 1) AND t.threshold_1 IS NOT NULL AS is_tier_unknown,
     CAST(count(*) AS BIGINT) AS row_count,
     min(u.row_number) AS first_row_number,
-    CAST(sum(CAST(u.requests AS DECIMAL(18, 0))) AS BIGINT) AS requests,
+    -- unknown where any row's are
+    CASE WHEN count(u.requests) = count(*) THEN CAST(sum(CAST(u.requests AS DECIMAL(18, 0))) AS BIGINT) END AS requests,
     CAST(sum(CAST(u.input_uncached_tokens AS DECIMAL(18, 0))) AS BIGINT) AS input_uncached_tokens,
     CAST(sum(CAST(u.cache_read_tokens AS DECIMAL(18, 0))) AS BIGINT) AS cache_read_tokens,
     CAST(sum(CAST(u.cache_write_tokens AS DECIMAL(18, 0))) AS BIGINT) AS cache_write_tokens,

@@ -3,7 +3,7 @@ WITH usage AS (
     SELECT
         CAST(date_trunc('month', u.usage_date) AS DATE) AS month,
         u.workload_id,
-        sum(CAST(u.requests AS DECIMAL(38, 0))) AS requests,
+        CASE WHEN count(u.requests) = count(*) THEN sum(CAST(u.requests AS DECIMAL(38, 0))) END AS requests,
         sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0)) + u.cache_read_tokens + u.cache_write_tokens + u.output_tokens) AS tokens,
         sum(CASE
             WHEN u.side = 'self_host' OR u.priced_cost IS NOT NULL

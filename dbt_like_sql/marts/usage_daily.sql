@@ -1,4 +1,5 @@
--- One row per (day, workload, environment, source, provider, model, tier, side, pool). Tokens in disjoint buckets; priced_cost is null where any of it has no price.
+-- One row per (day, workload, environment, source, provider, model, tier, side, pool). Tokens in disjoint buckets; requests are null where any are
+-- unknown, priced_cost where any of it has no price.
 SELECT
     u.usage_date,
     u.workload_id,
@@ -9,7 +10,7 @@ SELECT
     u.service_tier,
     u.side,
     u.pool_id,
-    CAST(sum(CAST(u.requests AS DECIMAL(38, 0))) AS BIGINT) AS requests,
+    CASE WHEN count(u.requests) = count(*) THEN CAST(sum(CAST(u.requests AS DECIMAL(38, 0))) AS BIGINT) END AS requests,
     CAST(sum(CAST(u.input_uncached_tokens AS DECIMAL(38, 0))) AS BIGINT) AS input_uncached_tokens,
     CAST(sum(CAST(u.cache_read_tokens AS DECIMAL(38, 0))) AS BIGINT) AS cache_read_tokens,
     CAST(sum(CAST(u.cache_write_tokens AS DECIMAL(38, 0))) AS BIGINT) AS cache_write_tokens,

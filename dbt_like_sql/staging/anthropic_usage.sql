@@ -1,10 +1,10 @@
 -- One row per (bucket and group of Anthropic's usage report). Maps it onto the api_usage feed; its token buckets are disjoint already.
--- The Admin API's report counts no requests: those rows have 0. The context window tells the price class, where a sum could not.
+-- The Admin API's report counts no requests: how many there were is unknown. The context window tells the price class, where a sum could not.
 SELECT
     u.row_number,
     u.unreadable,
     u.starting_at AS usage_at,
-    coalesce(u.requests, 0) AS requests,
+    u.requests,
     u.uncached_input_tokens AS input_uncached_tokens,
     u.cache_read_input_tokens AS cache_read_tokens,
     u.ephemeral_5m_input_tokens + u.ephemeral_1h_input_tokens AS cache_write_tokens,

@@ -64,11 +64,11 @@ class ApiUsageKeys(_Contract):
 
 
 class ApiUsageNumbers(_Contract):
-    """Disjoint token buckets of a usage row, none of them negative."""
+    """Disjoint token buckets of a usage row, none of them negative. How many requests made them may be unknown."""
 
     row_number: pl.Int64
     usage_at: Stamp
-    requests: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
+    requests: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX, nullable=True)
     input_uncached_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
     cache_read_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)
     cache_write_tokens: pl.Int64 = pa.Field(ge=0, le=COUNT_MAX)

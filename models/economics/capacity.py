@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 WEIGHTS_HEADROOM = 1.2
 """Weights and what serving needs around them, per byte of weights (economics 2.1)."""
 
+_BYTES = {"FP32": 4.0, "FP16": 2.0, "BF16": 2.0, "FP8": 1.0, "INT8": 1.0, "FP4": 0.5, "INT4": 0.5}
+"""Bytes of one parameter by precision."""
+
 _ROUNDING = 1e-9
 """A need this little above a whole number is that number: binary floats, not a replica."""
 
@@ -74,6 +77,12 @@ def replicas_needed(load: float, spare_replicas: int) -> int:
 def gpus_bought(replicas: float, gpus_per_replica: int, gpus_per_instance: int) -> int:
     """GPUs come in whole instances (2.1)."""
     return whole(replicas * gpus_per_replica / gpus_per_instance) * gpus_per_instance
+
+
+def weights_gb(parameters_billions: float | None, precision: str | None) -> float | None:
+    """Parameters x bytes (2.1), of a mixture of experts all of them; None where either is unknown."""
+    size = _BYTES.get((precision or "").upper())
+    return parameters_billions * size if parameters_billions is not None and size is not None else None
 
 
 def weights_fit(weights_gb: float | None, gpu_memory_gb: float | None, gpus_per_replica: int) -> bool:

@@ -1,25 +1,31 @@
 """Today's placement against one alternative, over the last complete months.
 
-Here: the tested saving month by month, its odds, payback and NPV (economics 2.9, 2.10, section 3 rule 8). Not here: the tests it must pass
-(placement). Growth is 1: without a forecast, the months ahead are like the mean of those behind.
+Here: the tested saving month by month, its odds, payback and NPV (economics 2.9, 2.10, section 3 rule 8), and the dates from which a move may
+hold where commitments bind (2.7). Money, and with it the tested saving and its payback, is the mean of the months behind, as section 3 says;
+the months ahead, with the forecast's growth and falling API prices, count in the NPV (2.9, 2.14).
+Not here: what is given up and taken in a month (exchange), the tests that a comparison must pass (placement).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import numpy as np
 
 from models.config import Company, Workload
-from models.economics.crossover import ApiSide, Factors
-from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST
+from models.economics.commitments import PoolStakes
+from models.economics.crossover import Factors
+from models.economics.demand import COMPLETE_MONTHS, SELF_HOST, WorkloadHours
+from models.economics.exchange import Exchange, SplitPlan, plan_split, to_api, to_other_model, to_self_host, to_split
 from models.economics.finance import dead_band_monthly, net_present_value, payback_months, payback_months_discounted
+from models.economics.forecast import FLAT, Forecast, Path, growth
 from models.economics.ledger import PricedOffer
-from models.economics.months import Month, Side, total_cost
+from models.economics.months import Month
+from models.economics.periods import add_months
 from models.economics.uncertainty import Odds, odds
 
 Alternative = Literal["api", "self_host", "split", "switch_api_model"]
@@ -31,6 +37,8 @@ class Comparison:
 
     savings_monthly: the tested saving of each month asked for, oldest first; None for a month that had no usage.
     saving_monthly: what is tested (best API - self-hosting, or the avoidable cost - best API), not by how much the bill falls.
+    is_committed: commitments of its pools still run on the effective date, so that part of today's cost is not avoided by then.
+    replicas: the base load's, of a split only.
     """
 
     alternative: Alternative
@@ -46,70 +54,44 @@ class Comparison:
     is_feasible: bool
     is_committed: bool
     offer: PricedOffer | None = None
+    effective_date: date | None = None
+    self_host_share: float = 0.0
+    replicas: int | None = None
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """What is given up and what is taken instead, in one month."""
+class _Start:
+    """When a move holds: the day, the first month ahead (from 1) that saves in full, and how long before it the switching cost falls due."""
 
-    before: tuple[Side, ...]
-    after: Side
-
-    @property
-    def saving(self) -> float:
-        return sum(side.total for side in self.before) - self.after.total
-
-    @property
-    def token_cost_given_up(self) -> float:
-        """API tokens no longer paid less those newly paid: the part that follows API prices."""
-        after = self.after.token_cost if isinstance(self.after, ApiSide) else 0.0
-        return sum(side.token_cost for side in self.before if isinstance(side, ApiSide)) - after
+    day: date
+    month: int
+    delay: int
 
 
-def to_self_host(month: Month, placement: str) -> _Pair | None:
-    """Self-hosting instead of the best eligible API, or of all that a hybrid pays today. None where a cost is unknown."""
-    before: tuple[Side, ...] | None = (month.api.best_side,) if month.api.best_side else None
-    if placement not in (API, SELF_HOST):
-        before = month.today
-    return _Pair(before, month.self_hosted.side) if before is not None and month.self_hosted.side is not None else None
-
-
-def to_api(month: Month, placement: str) -> _Pair | None:
-    """The best eligible API instead of the avoidable part of what is paid today. None where a cost is unknown."""
-    if month.api.best_side is None:
-        return None
-    if month.provisioned is None:
-        own = month.self_hosted.side if placement == SELF_HOST else None
-        before = month.today if own is None else (own,)
-        return _Pair(before, month.api.best_side) if before is not None else None
-    if month.provisioned.avoidable is None or month.today is None:
-        return None
-    on_api = tuple(side for side in month.today if isinstance(side, ApiSide))
-    return _Pair((month.provisioned.avoidable, *on_api), month.api.best_side)
-
-
-def to_other_model(month: Month, provider: str, model: str) -> _Pair | None:
-    """Another API model instead of the incumbent, for all tokens; people and the rest stay. None where either has no price."""
-    incumbent = next((offer.token_cost for offer in month.api.offers if offer.is_incumbent), None)
-    other = next(
-        (offer.token_cost for offer in month.api.offers if (offer.provider, offer.model) == (provider, model) and not offer.is_incumbent), None
-    )
-    best = month.api.best_side
-    if incumbent is None or other is None or best is None:
-        return None
-    return _Pair((ApiSide(incumbent, best.people, best.other),), ApiSide(other, best.people, best.other))
+Exchanges = Mapping[date, Exchange | None]
 
 
 class Comparer:
     """Comparisons of one workload, over the complete months up to a decision."""
 
     def __init__(
-        self, company: Company, workload: Workload, placement: str, months: Mapping[date, Month], periods: Sequence[date], factors: Factors
+        self,
+        company: Company,
+        workload: Workload,
+        placement: str,
+        months: Mapping[date, Month],
+        periods: Sequence[date],
+        factors: Factors,
+        stakes: PoolStakes,
+        next_quarter: date,
+        forecast: Forecast | None = None,
     ) -> None:
-        """`periods`: the complete months asked for, oldest first; `months`: the workload's months with usage."""
+        """`periods`: the complete months asked for, oldest first; `months`: the workload's months with usage; months ahead count from
+        `next_quarter`, its first day. No forecast: the months ahead are like those behind.
+        """
         self._company, self._workload, self._placement, self._factors = company, workload, placement, factors
-        self._periods = list(periods)
-        self._months = months
+        self._periods, self._months, self._stakes = list(periods), months, stakes
+        self._next_quarter, self._forecast = next_quarter, forecast or FLAT
 
     @property
     def recent(self) -> list[Month]:
@@ -118,22 +100,34 @@ class Comparer:
 
     def self_host(self, is_feasible: bool) -> Comparison | None:
         """Moving to self-hosting; None where any recent month's cost is unknown."""
-        pairs = {month.month: to_self_host(month, self._placement) for month in self._months.values()}
-        return self._compare("self_host", pairs, float(self._workload.migration.cost), is_feasible=is_feasible)
+        exchanges = self._exchanges(lambda month: to_self_host(month, self._placement, self._stakes))
+        return self._compare("self_host", exchanges, self._start(), is_feasible=is_feasible, self_host_share=1.0)
 
-    def api(self, is_committed: bool) -> Comparison | None:
-        """Moving to the best eligible API; None where any recent month's cost is unknown. is_committed: a pool's commitments still run."""
-        pairs = {month.month: to_api(month, self._placement) for month in self._months.values()}
-        return self._compare("api", pairs, float(self._workload.migration.back_cost), is_committed=is_committed)
+    def api(self) -> list[Comparison]:
+        """Moving to the best eligible API, from any date that makes sense; empty where any recent month's cost is unknown."""
+        exchanges = self._exchanges(lambda month: to_api(month, self._placement, self._stakes))
+        return self._dated("api", exchanges)
+
+    def split(self, window: WorkloadHours, hours: int, is_feasible: bool, *, is_burst_given: bool = False) -> list[Comparison]:
+        """Self-hosting the base load of the window (so many hours, empty ones too); empty where the cheapest is all on one side, or unknown.
+
+        is_burst_given: the cheapest that leaves work to the API, even where replicas for all of it, without any spare, would cost less.
+        """
+        target = self._company.assumptions.utilisation_target
+        plan = plan_split(self.recent, self._placement, self._stakes, window, hours, target, is_burst_given=is_burst_given)
+        if plan is None:
+            return []
+        exchanges = self._exchanges(lambda month: to_split(month, self._placement, self._stakes, plan))
+        return self._dated("split", exchanges, is_feasible=is_feasible, plan=plan)
 
     def switches(self) -> list[Comparison]:
         """Every other eligible API that has a price in each recent month, the largest saving first. Changing the model costs nothing here."""
         keys = {(offer.provider, offer.model) for month in self.recent for offer in month.api.offers if offer.is_eligible and not offer.is_incumbent}
         found = []
         for provider, model in sorted(keys):
-            pairs = {month.month: to_other_model(month, provider, model) for month in self._months.values()}
+            exchanges = self._exchanges(lambda month, key=(provider, model): to_other_model(month, *key))  # type: ignore[misc]
             offers = [offer for offer in self.recent[-1].api.offers if (offer.provider, offer.model) == (provider, model)]
-            comparison = self._compare("switch_api_model", pairs, 0.0, offer=offers[-1] if offers else None)
+            comparison = self._compare("switch_api_model", exchanges, self._start(delay=0), offer=offers[-1] if offers else None)
             if comparison is not None:
                 found.append(comparison)
         return sorted(found, key=lambda each: -each.saving_monthly)
@@ -147,46 +141,119 @@ class Comparer:
             paid is not None and saving is not None and paid > 0 and saving >= margin * paid for paid, saving in zip(incumbents, savings, strict=True)
         )
 
+    def _exchanges(self, of: Callable[[Month], Exchange | None]) -> Exchanges:
+        asked = {*self._periods, *(month.month for month in self.recent)}
+        return {period: of(self._months[period]) for period in sorted(asked) if period in self._months}
+
+    def _start(self, delay: int | None = None) -> _Start:
+        """As soon as the deployment allows."""
+        delay = math.ceil(self._workload.migration.months) if delay is None else delay
+        return _Start(add_months(self._next_quarter, delay), delay + 1, delay)
+
+    def _starts(self) -> list[_Start]:
+        """As soon as possible, and on the day after each commitment that ends later than that."""
+        soonest = self._start()
+        starts = [soonest]
+        for ends in self._stakes.expiries(self.recent):
+            day = ends + timedelta(days=1)
+            if day > soonest.day:
+                months = (day.year - self._next_quarter.year) * 12 + day.month - self._next_quarter.month + (day.day > 1)
+                starts.append(_Start(day, months + 1, soonest.delay))
+        return starts
+
+    def _dated(self, alternative: Alternative, exchanges: Exchanges, *, is_feasible: bool = True, plan: SplitPlan | None = None) -> list[Comparison]:
+        """The comparison once for each day on which leaving the pools may start; what keeps or takes up GPUs strands no commitment."""
+        leaves = any(exchange is not None and exchange.kept_cost is not None for exchange in exchanges.values())
+        found = [
+            self._compare(
+                alternative,
+                exchanges,
+                start,
+                is_feasible=is_feasible,
+                self_host_share=plan.self_host_share if plan else 0.0,
+                replicas=plan.replicas if plan else None,
+            )
+            for start in (self._starts() if leaves else [self._start()])
+        ]
+        return [comparison for comparison in found if comparison is not None]
+
     def _compare(
         self,
         alternative: Alternative,
-        pairs: Mapping[date, _Pair | None],
-        switching_cost: float,
+        exchanges: Exchanges,
+        start: _Start,
         *,
         is_feasible: bool = True,
-        is_committed: bool = False,
         offer: PricedOffer | None = None,
+        self_host_share: float = 0.0,
+        replicas: int | None = None,
     ) -> Comparison | None:
-        recent = [pairs[month.month] for month in self.recent]
-        known = [pair for pair in recent if pair is not None]
+        recent = [exchanges[month.month] for month in self.recent]
+        known = [exchange for exchange in recent if exchange is not None]
         if not known or len(known) < len(recent):
             return None
-        assumptions = self._company.assumptions
-        rate = float(assumptions.discount_rate)
-        asked = [pairs.get(period) for period in self._periods]
-        saving = math.fsum(pair.saving for pair in known) / len(known)
-        drawn = np.mean([total_cost(pair.before, self._factors) - pair.after.cost(self._factors) for pair in known], axis=0)
+        rate = float(self._company.assumptions.discount_rate)
+        first_month = add_months(self._next_quarter, start.month - 1)
+        stranded = {period: self._stranded(exchange, first_month) for period, exchange in exchanges.items() if exchange is not None}
+        savings = {period: exchange.saving - stranded[period] for period, exchange in exchanges.items() if exchange is not None}
+        held = math.fsum(stranded[exchange.month.month] for exchange in known) / len(known)
+        saving = math.fsum(savings[exchange.month.month] for exchange in known) / len(known)
+        drawn = np.mean([exchange.drawn(self._factors) for exchange in known], axis=0) - held
+        outlay = self._switching_cost(alternative)
         return Comparison(
             alternative=alternative,
-            alternative_cost_monthly=math.fsum(pair.after.total for pair in known) / len(known),
-            savings_monthly=tuple(None if pair is None else pair.saving for pair in asked),
+            alternative_cost_monthly=math.fsum(exchange.after.total for exchange in known) / len(known),
+            savings_monthly=tuple(savings.get(period) for period in self._periods),
             saving_monthly=saving,
             odds=odds(drawn),
-            switching_cost=switching_cost,
-            dead_band_monthly=dead_band_monthly(switching_cost, rate, round(assumptions.decision.dead_band_months)),
-            payback_months=payback_months(switching_cost, saving),
-            payback_months_discounted=payback_months_discounted(switching_cost, saving, rate),
-            npv=self._npv(alternative, switching_cost, saving, math.fsum(pair.token_cost_given_up for pair in known) / len(known)),
+            switching_cost=outlay,
+            dead_band_monthly=dead_band_monthly(outlay, rate, round(self._company.assumptions.decision.dead_band_months)),
+            payback_months=payback_months(outlay, saving),
+            payback_months_discounted=payback_months_discounted(outlay, saving, rate),
+            npv=self._npv(alternative, outlay, known, start),
             is_feasible=is_feasible,
-            is_committed=is_committed,
+            is_committed=held > 0,
             offer=offer,
+            effective_date=start.day,
+            self_host_share=self_host_share,
+            replicas=replicas,
         )
 
-    def _npv(self, alternative: Alternative, outlay: float, saving: float, token_cost_given_up: float) -> float:
-        """NPV over t = delay + 1 .. min(horizon, planned life); API prices fall by the erosion a year (2.9)."""
+    def _switching_cost(self, alternative: Alternative) -> float:
+        """The migration; from self-hosted to anything that uses an API the way back, which has a cost of its own (2.11)."""
+        if alternative == "switch_api_model":
+            return 0.0
+        is_way_back = alternative == "api" or self._placement == SELF_HOST
+        return float(self._workload.migration.back_cost if is_way_back else self._workload.migration.cost)
+
+    def _stranded(self, exchange: Exchange, ahead: date) -> float:
+        """What commitments hold of its saving in a month ahead."""
+        return 0.0 if exchange.kept_cost is None else self._stakes.stranded(exchange.month, ahead, exchange.kept_cost)
+
+    def _growth(self, alternative: Alternative) -> Path:
+        """Volume ahead on the safe side: the upper bound where an API takes it all, the lower one where GPUs are bought for it (2.14)."""
+        paths = {"api": self._forecast.high, "self_host": self._forecast.low, "split": self._forecast.low, "switch_api_model": FLAT.middle}
+        return paths[alternative]
+
+    def _npv(self, alternative: Alternative, outlay: float, known: list[Exchange], start: _Start) -> float:
+        """NPV over t = first month .. min(horizon, planned life); the outlay falls due with the deployment's start (2.9).
+
+        API prices fall by the erosion a year, volume grows as forecast, commitments are sunk while they run. While a move is being made
+        nothing is saved: running both sides for that long is part of what the migration costs.
+        """
         assumptions, life = self._company.assumptions, self._workload.questions.planned_life_months
-        erosion = float(assumptions.api_price_erosion)
-        delay = 0 if alternative == "switch_api_model" else math.ceil(self._workload.migration.months)
+        erosion, path = float(assumptions.api_price_erosion), self._growth(alternative)
         end = min(float(assumptions.horizon_months), float(life.answer)) if life is not None else float(assumptions.horizon_months)
-        savings = [(t, saving + token_cost_given_up * ((1 - erosion) ** (t / 12) - 1)) for t in range(delay + 1, math.floor(end) + 1)]
-        return net_present_value(outlay, savings, float(assumptions.discount_rate))
+        parts = {}
+        for volume in sorted(set(path)):
+            at = [exchange.at(volume) for exchange in known]
+            parts[volume] = [math.fsum(each) / len(at) for each in zip(*at, strict=True)]
+        rate = float(assumptions.discount_rate)
+        savings = []
+        for t in range(start.month, math.floor(end) + 1):
+            steady, tokens = parts[growth(path, t)]
+            ahead = add_months(self._next_quarter, t - 1)
+            held = math.fsum(self._stranded(exchange, ahead) for exchange in known) / len(known)
+            savings.append((t, steady + tokens * (1 - erosion) ** (t / 12) - held))
+        due = net_present_value(0.0, [(start.month - 1 - start.delay, outlay)], rate)
+        return net_present_value(due, savings, rate)

@@ -1,8 +1,8 @@
 """Where two cost functions of volume cross: API(v) is a line, SELF(v) a staircase.
 
 Here: both sides of a workload's month as functions of the volume multiplier v (v = 1: what was measured), and the exact break-evens on them
-(economics 2.4). The steps are enumerated, never sampled. Not here: where the numbers come from (months) and what is decided (placement).
-A curve over volumes is drawn from the same two functions.
+(economics 2.4). The steps are enumerated, never sampled. Not here: where the numbers come from (months), the published curve (curve) and
+what is decided (placement).
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ class Factors:
     people: Floats
 
 
-MEASURED = Factors(np.ones(1), np.ones(1), np.ones(1))
-"""The month as it was."""
+_DUST = 1e-12
+"""Two multipliers closer than this (relative) are one crossing in binary floats."""
+
+MAX_TREADS = 2_000
+"""Steps that are looked at one by one for crossings below V_robust; V_robust itself comes by division, however far away it is."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,13 @@ class Counterfactual:
         """What a replica adds in the long run."""
         return self.gpus_per_replica * self.gpu_cost
 
-    def capacity_cost(self, need: Floats) -> Floats:
+    def cost_at(self, need: float) -> float:
         """GPU cost of serving a need of so many replicas (before rounding)."""
+        replicas = max(1, whole(need)) + self.spare_replicas
+        return whole(replicas * self.gpus_per_replica / self.gpus_per_instance) * self.gpus_per_instance * self.gpu_cost
+
+    def capacity_cost(self, need: Floats) -> Floats:
+        """`cost_at`, element by element."""
         replicas = np.maximum(1.0, whole_array(need)) + self.spare_replicas
         return whole_array(replicas * self.gpus_per_replica / self.gpus_per_instance) * self.gpus_per_instance * self.gpu_cost
 
@@ -108,8 +116,13 @@ class Provisioned:
         """Every further replica costs the same."""
         return 1
 
-    def capacity_cost(self, need: Floats) -> Floats:
+    def cost_at(self, need: float) -> float:
         """GPU cost of serving a need of so many replicas (before rounding)."""
+        added = whole(need) - max(self.floor, self.first_top) if whole(need - self.first_top) > 0 else 0.0
+        return self.capacity_monthly + max(added, 0.0) * self.replica_cost
+
+    def capacity_cost(self, need: Floats) -> Floats:
+        """`cost_at`, element by element."""
         added = np.where(whole_array(need - self.first_top) > 0, whole_array(need) - max(self.floor, self.first_top), 0.0)
         return self.capacity_monthly + np.maximum(added, 0.0) * self.replica_cost
 
@@ -128,9 +141,14 @@ class SelfHostedSide:
         return self.people + self.other
 
     @property
+    def capacity_today(self) -> float:
+        """What its GPUs cost at the measured volume."""
+        return self.capacity.cost_at(self.capacity.load)
+
+    @property
     def total(self) -> float:
         """SELF(1)."""
-        return float(self.cost(MEASURED)[0])
+        return self.at(1.0)
 
     def cost(self, factors: Factors) -> Floats:
         """The month's cost under each draw."""
@@ -138,7 +156,7 @@ class SelfHostedSide:
 
     def at(self, volume: float) -> float:
         """SELF(v)."""
-        return float(self.capacity.capacity_cost(np.array([self.capacity.load * volume]))[0]) + self.fixed
+        return self.capacity.cost_at(self.capacity.load * volume) + self.people + self.other
 
 
 @dataclass(frozen=True)
@@ -158,7 +176,7 @@ def _step(side: SelfHostedSide, number: int) -> _Step:
     else:
         right = float(math.floor(top) + number)
         left = max(top, right - 1)
-    return _Step(left, right, float(side.capacity.capacity_cost(np.array([right]))[0]) + side.fixed)
+    return _Step(left, right, side.capacity.cost_at(right) + side.fixed)
 
 
 def _is_dearer_within(step: _Step, api: ApiSide, load: float) -> bool:
@@ -195,23 +213,30 @@ def robust_break_even(side: SelfHostedSide, api: ApiSide) -> float | None:
     return min(step.right / capacity.load, (step.cost - api.fixed) / api.token_cost)
 
 
-def cheaper_intervals(side: SelfHostedSide, api: ApiSide, until: float) -> list[tuple[float, float]]:
-    """Where in (0, until] self-hosting costs no more than the API: intervals of v in order. The first one starts at the first crossing."""
-    load = side.capacity.load
-    if load <= 0 or until <= 0:
+def cheaper_intervals(side: SelfHostedSide, api: ApiSide, until: float = math.inf) -> list[tuple[float, float]]:
+    """Where in (0, until] self-hosting costs no more than the API: intervals of v in order (2.4 d). The first one starts at the first crossing.
+
+    Without `until` the last one starts at V_robust and has no end (infinity); below it the first MAX_TREADS steps are looked at.
+    """
+    load, top = side.capacity.load, math.floor(side.capacity.first_top)
+    if load <= 0:
         return [(0.0, until)] if until > 0 and _step(side, 0).cost <= api.fixed else []
+    robust = robust_break_even(side, api)
+    end = min(until, robust) if robust is not None else until
+    treads = min(max(end * load - top, 0.0) + 2, MAX_TREADS)
+    right = np.concatenate([[side.capacity.first_top], top + np.arange(1.0, treads)])
+    left = np.concatenate([[0.0], np.maximum(right[0], right[1:] - 1)])
+    cost = side.capacity.capacity_cost(right) + side.fixed
+    crossing = (cost - api.fixed) / api.token_cost if api.token_cost > 0 else np.where(cost <= api.fixed, 0.0, math.inf)
+    starts, ends = np.maximum(left / load, crossing), np.minimum(right / load, end)
     found: list[tuple[float, float]] = []
-    for number in range(1 + max(0, whole(until * load) - math.floor(side.capacity.first_top))):
-        step = _step(side, number)
-        right = min(step.right / load, until)
-        crossing = (step.cost - api.fixed) / api.token_cost if api.token_cost > 0 else (0.0 if step.cost <= api.fixed else math.inf)
-        left = max(step.left / load, crossing)
-        if left > right:
-            continue
-        if found and left <= found[-1][1]:
-            found[-1] = (found[-1][0], right)
+    for start, stop in zip(starts[starts <= ends].tolist(), ends[starts <= ends].tolist(), strict=True):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], stop)
         else:
-            found.append((left, right))
+            found.append((start, stop))
+    if robust is not None and robust < until:
+        found = [interval for interval in found if interval[0] < robust * (1 - _DUST)] + [(robust, until)]
     return found
 
 

@@ -1,10 +1,11 @@
-"""The published months: crossover_monthly and crossover_cost_components.
+"""The published months: crossover_monthly, crossover_cost_components and pool_marginal_monthly.
 
-Here: rows and their schemas. Not here: the figures (months, crossover, uncertainty). A curve per month is a further table over the same sides.
+Here: rows and their schemas. Not here: the figures (months, crossover, uncertainty), the same sides over a range of volumes (curve).
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -12,9 +13,9 @@ import polars as pl
 from models.config import Company
 from models.economics.crossover import Factors
 from models.economics.demand import DemandBook, UsageHistory
-from models.economics.months import Month, break_even, cost_ratio, status
+from models.economics.months import Month, MonthBook, break_even, cost_ratio, status
 from models.economics.periods import month_end
-from models.economics.uncertainty import odds
+from models.economics.uncertainty import probability
 
 CROSSOVER_MONTHLY = {
     "month": pl.Date,
@@ -51,6 +52,15 @@ COST_COMPONENTS = {
     "cost_monthly": pl.Float64,
 }
 
+POOL_MARGINAL = {
+    "month": pl.Date,
+    "pool_id": pl.String,
+    "workload_id": pl.String,
+    "average_cost": pl.Float64,
+    "marginal_cost": pl.Float64,
+    "cost_to_others": pl.Float64,
+}
+
 
 def table(rows: list[dict[str, Any]], schema: dict[str, Any], grain: list[str]) -> pl.DataFrame:
     """Rows as a published table: its schema, sorted by its grain, what is not finite as null."""
@@ -78,7 +88,7 @@ def _figures(month: Month, factors: Factors) -> dict[str, Any]:
     api, side, fleet = month.api.best_side, month.self_hosted.side, month.self_hosted.fleet
     best = month.api.best if api is not None else None
     meets = break_even(month)
-    probability = odds(api.cost(factors) - side.cost(factors)).probability if api is not None and side is not None else None
+    odds = probability(api.cost(factors) - side.cost(factors)) if api is not None and side is not None else None
     return {
         "month": month.month,
         "workload_id": month.workload_id,
@@ -99,7 +109,7 @@ def _figures(month: Month, factors: Factors) -> dict[str, Any]:
         "break_even_api_cost_monthly": meets.api_cost_monthly,
         "break_even_utilisation": meets.utilisation,
         "break_even_api_price_per_million": meets.api_price_per_million,
-        "probability_self_host_cheaper": probability,
+        "probability_self_host_cheaper": odds,
         "people_basis": month.people_basis,
         "price_basis": best.price_basis if best else None,
     }
@@ -115,3 +125,43 @@ def cost_components(months: dict[str, list[Month]]) -> pl.DataFrame:
         for category, cost in components.items()
     ]
     return table(rows, COST_COMPONENTS, ["month", "workload_id", "side", "cost_category"])
+
+
+def pool_marginal_monthly(book: MonthBook) -> pl.DataFrame:
+    """One row per month, pool and workload that worked it: its average cost, what its leaving saves, and the difference (2.6).
+
+    average_cost: its share of the pool's work at the pool's bill, its people and its own overheads. marginal_cost: the replicas that the rest
+    does not need, its own overheads, its people only where the pool empties. cost_to_others, what the others would have to carry, is below
+    zero where its leaving frees more than it is charged. All null where no bill line pays for the pool. Of a workload on several pools,
+    people and overheads go by the cost of its shares.
+    """
+    months = {(month.workload_id, month.month): month for owned in book.months.values() for month in owned}
+    ledger, rows = book.ledger, []
+    gpu_share = {
+        (workload_id, month, pool): share * (figures.bill_cost or 0.0)
+        for (workload_id, month, pool), share in sorted(ledger.work_shares.items())
+        if share > 0 and (figures := ledger.pools.get((pool, month))) is not None
+    }
+    charged: dict[tuple[str, date], float] = {}
+    for (workload_id, when, _), cost in gpu_share.items():
+        charged[(workload_id, when)] = charged.get((workload_id, when), 0.0) + cost
+    for (workload_id, when, pool), gpu in gpu_share.items():
+        figures, month = ledger.pools[(pool, when)], months.get((workload_id, when))
+        side = month.provisioned.side if month and month.provisioned else None
+        part = gpu / charged[(workload_id, when)] if charged[(workload_id, when)] > 0 else 0.0
+        people, overheads = (part * side.people, part * side.other) if side else (0.0, 0.0)
+        avoided = book.self_hosted.avoided_part(workload_id, figures, book.demand.pool_hours.get((pool, when)))
+        freed = (1.0 if avoided is None else avoided) * (figures.bill_cost or 0.0)
+        average, marginal = gpu + people + overheads, freed + overheads + (people if avoided is None else 0.0)
+        is_known = figures.bill_cost is not None
+        rows.append(
+            {
+                "month": when,
+                "pool_id": pool,
+                "workload_id": workload_id,
+                "average_cost": average if is_known else None,
+                "marginal_cost": marginal if is_known else None,
+                "cost_to_others": average - marginal if is_known else None,
+            }
+        )
+    return table(rows, POOL_MARGINAL, ["month", "pool_id", "workload_id"])

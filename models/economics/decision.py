@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
-from models.config import Company
-from models.economics.crossover_tables import cost_components, crossover_monthly, table
+from models.config import Company, Workload
+from models.economics.crossover import Factors
+from models.economics.crossover_tables import cost_components, crossover_monthly, pool_marginal_monthly, table
+from models.economics.curve import crossover_curve, crossover_intervals, crossover_priors
+from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST, UsageHistory
+from models.economics.explanation import flip_sentence
 from models.economics.months import MonthBook
-from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, reviews
+from models.economics.periods import add_months
+from models.economics.placement import best_dates
+from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, Review, reviews
 from models.economics.red_flags import red_flags
+from models.economics.scenarios import DECISION_SCENARIOS, Ranges, inputs_of, ranges_in_force, scenario_rows
+from models.economics.sensitivity import DECISION_SENSITIVITY, sensitivity_rows
 from models.economics.uncertainty import Spread, draw_factors
+
+MONTHS_PER_QUARTER = 3
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,8 @@ class DecisionInputs:
 
     usage_hourly: workload_id, usage_hour (Datetime us, naive UTC), side ('api', 'self_host'), pool_id (null on an API), requests,
         input_uncached_tokens, cache_read_tokens, cache_write_tokens, output_tokens, attention_tokens (the sum of O (I + O/2) over requests).
-        Only rows up to as-of; hours without usage are absent.
+        Only rows up to as-of; hours without usage are absent. Optional: peak_tokens_5min, the most tokens of any five minutes of the hour
+        (null where a log is not per request); without it the burst within an hour is the assumption.
     api_cost_monthly: workload_id, month (of use), provider, model, role ('incumbent', 'candidate'), token_cost (null where any token has no
         price), is_eligible, quality_score, is_frontier, price_basis ('paid', 'negotiated', 'list').
     actual_cost_monthly: workload_id, month (of use), side, cost_category, cost_basis, pool_id, effective_cost, in_unit_cost.
@@ -53,10 +65,16 @@ class DecisionOutputs:
 
     crossover_monthly: pl.DataFrame
     crossover_cost_components: pl.DataFrame
+    crossover_curve: pl.DataFrame
+    crossover_intervals: pl.DataFrame
+    crossover_priors: pl.DataFrame
+    pool_marginal_monthly: pl.DataFrame
     placement_recommendations: pl.DataFrame
     placement_questions: pl.DataFrame
     placement_rules: pl.DataFrame
     red_flags: pl.DataFrame
+    decision_sensitivity: pl.DataFrame
+    decision_scenarios: pl.DataFrame
 
 
 def decide(inputs: DecisionInputs) -> DecisionOutputs:
@@ -74,12 +92,55 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
         for review in reviewed
         if review.described and review.recent and review.placement.verdict.recommendation != "insufficient_data"
     }
+    workloads = {workload.id: workload for workload in company.workloads}
+    ranges = ranges_in_force(company)
+    weighed = [_weighed(company, ranges, workloads[review.workload_id], book, review, factors, inputs.as_of) for review in reviewed]
     grain = ["quarter", "workload_id"]
     return DecisionOutputs(
         crossover_monthly=crossover_monthly(company, book.months, book.demand, factors),
         crossover_cost_components=cost_components(book.months),
-        placement_recommendations=table([review.recommendation_row for review in reviewed], RECOMMENDATIONS, grain),
+        crossover_curve=crossover_curve(book.months),
+        crossover_intervals=crossover_intervals(book.months),
+        crossover_priors=crossover_priors(company, book.months),
+        pool_marginal_monthly=pool_marginal_monthly(book),
+        placement_recommendations=table([each.recommendation_row for each in weighed], RECOMMENDATIONS, grain),
         placement_questions=table([row for review in reviewed for row in review.question_rows], QUESTIONS, [*grain, "question"]),
         placement_rules=table([row for review in reviewed for row in review.rule_rows], RULES, [*grain, "position"]),
         red_flags=red_flags(company, book.months, book.ledger, described),
+        decision_sensitivity=table([row for each in weighed for row in each.sensitivity_rows], DECISION_SENSITIVITY, [*grain, "input"]),
+        decision_scenarios=table([row for each in weighed for row in each.scenario_rows], DECISION_SCENARIOS, [*grain, "scenario"]),
     )
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A review's published row with what would flip it at the end, and the tables behind that."""
+
+    recommendation_row: dict[str, Any]
+    sensitivity_rows: list[dict[str, Any]]
+    scenario_rows: list[dict[str, Any]]
+
+
+def _weighed(company: Company, ranges: Ranges, workload: Workload, book: MonthBook, review: Review, factors: Factors, as_of: date) -> _Weighed:
+    """One input at a time and several at once, on the same months as the review; nothing where nobody knows the alternative's cost.
+
+    Only the as-of quarter and the one before are open to decisions: what would flip an older one is no longer looked for.
+    """
+    key = {"quarter": review.quarter.name, "workload_id": review.workload_id}
+    case, row, rows = review.case, review.recommendation_row, []
+    if not review.recent:
+        return _Weighed(row, [], [])
+    inputs = inputs_of(company, ranges, workload, review.recent, case.placement)
+    other_side = API if case.placement == SELF_HOST else SELF_HOST
+    is_open = add_months(review.quarter.first_day, 2 * MONTHS_PER_QUARTER) > as_of
+    comparison = next((each for each in best_dates(case) if each.alternative == other_side), None)
+    if comparison is not None and is_open:
+        months = {month.month: month for month in book.months[workload.id]}
+        history = book.demand.histories.get(workload.id, UsageHistory(()))
+        count = max(COMPLETE_MONTHS, case.thresholds.persistence_months)
+        asked = [months.get(period) for period in history.complete_months(min(review.quarter.last_day, as_of), count)]
+        rows = sensitivity_rows(company, workload, inputs, case.placement, asked, comparison, case.thresholds, factors, key)
+        is_alone = review.placement.verdict.comparison is comparison and all(each.alternative != "split" for each in case.alternatives)
+        if review.placement.binding_gate == "cost" and (sentence := flip_sentence(rows, company.currency, is_alone=is_alone)):
+            row = {**row, "flips_if": f"{row['flips_if']} {sentence}"}
+    return _Weighed(row, rows, scenario_rows(inputs, case.placement, review.recent, key))

@@ -1,17 +1,19 @@
 """What a workload asks for: tokens, work and peaks per month, and whether that is enough to decide on.
 
-Here: hourly usage turned into the demand of each workload's covered month (2.1) and the data-sufficiency test (2.14). Not here: money.
+Here: hourly usage turned into the demand of each workload's covered month (2.1), the data-sufficiency test and the last 90 days that a
+forecast and a base load look at (2.14). Not here: money, and what the months ahead ask for (forecast).
 A month's figures cover its own days only: from the workload's first usage to the month's end or as-of, whichever comes first.
-A forecast of demand, when there is one, starts from the same frames.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from models.economics.capacity import Floats, ReplicaRate
@@ -24,6 +26,9 @@ COMPLETE_MONTHS = 3
 
 MIN_WEEKDAY_COVERAGE = 0.60
 """Usage on fewer of the weekdays between first and last usage is too little (economics 2.14)."""
+
+WINDOW_DAYS = 90
+"""What a forecast and a base load look back on, in days (economics 2.14)."""
 
 _TOKENS = ["input_uncached_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"]
 _MEASURES = ["requests", *_TOKENS, "attention_tokens"]
@@ -77,13 +82,26 @@ class Demand:
 
 @dataclass(frozen=True)
 class UsageHistory:
-    """The days on which a workload was used, in order."""
+    """The days on which a workload was used, in order, and the tokens of each."""
 
     days: tuple[date, ...]
+    tokens: tuple[float, ...] = ()
 
     def until(self, last: date) -> UsageHistory:
         """What was known on that day."""
-        return UsageHistory(tuple(day for day in self.days if day <= last))
+        known = bisect_right(self.days, last)
+        return UsageHistory(self.days[:known], self.tokens[:known])
+
+    def daily_tokens(self, until: date, days: int = WINDOW_DAYS) -> Floats:
+        """Tokens of each of the last days up to that one, oldest first; those without usage are 0, those before the first usage left out."""
+        if not self.tokens or until < self.days[0]:
+            return np.zeros(0)
+        daily = np.zeros(min(days, (until - self.days[0]).days + 1))
+        for day, tokens in zip(self.days, self.tokens, strict=True):
+            back = (until - day).days
+            if 0 <= back < daily.size:
+                daily[daily.size - 1 - back] = tokens
+        return daily
 
     def complete_months(self, until: date, count: int = COMPLETE_MONTHS) -> list[date]:
         """The last `count` whole calendar months since the first usage that ended by then, oldest first."""
@@ -105,8 +123,8 @@ class UsageHistory:
         used = sum(day.weekday() < 5 for day in days)
         if weekdays and used < MIN_WEEKDAY_COVERAGE * weekdays:
             return "coverage"
-        used_months = {month_of(day) for day in days}
-        return None if all(month in used_months for month in months) else "coverage"
+        is_used = all(bisect_left(days, month) < bisect_right(days, month_end(month)) for month in months)
+        return None if is_used else "coverage"
 
 
 @dataclass(frozen=True)
@@ -122,12 +140,36 @@ class PoolHours:
 
 
 @dataclass(frozen=True)
+class WorkloadHours:
+    """A workload's hours with usage in order (datetime64[h]), and its work in each: replica-seconds, as in `Demand`."""
+
+    hours: npt.NDArray[np.datetime64]
+    counterfactual_work: Floats | None
+    provisioned_work: Floats
+
+    def between(self, first: date, last: date) -> WorkloadHours:
+        """The hours of these days, both included."""
+        start, stop = np.searchsorted(self.hours, [np.datetime64(first, "h"), np.datetime64(last + timedelta(days=1), "h")])
+        counterfactual = None if self.counterfactual_work is None else self.counterfactual_work[start:stop]
+        return WorkloadHours(self.hours[start:stop], counterfactual, self.provisioned_work[start:stop])
+
+
+@dataclass(frozen=True)
 class DemandBook:
-    """Every workload's demand and history, and every pool's hours."""
+    """Every workload's demand, history and hours, and every pool's hours."""
 
     demand: Mapping[tuple[str, date], Demand] = field(default_factory=dict)
     histories: Mapping[str, UsageHistory] = field(default_factory=dict)
     pool_hours: Mapping[tuple[str, date], PoolHours] = field(default_factory=dict)
+    hours: Mapping[str, WorkloadHours] = field(default_factory=dict)
+
+    def window(self, workload_id: str, until: date) -> tuple[WorkloadHours | None, int]:
+        """The hours with usage of the last 90 days, and how many hours those days have since the first usage; none before it (2.14)."""
+        used = self.histories.get(workload_id)
+        if used is None or used.days[0] > until:
+            return None, 0
+        first = max(used.days[0], until - timedelta(days=WINDOW_DAYS - 1))
+        return self.hours[workload_id].between(first, until), 24 * ((until - first).days + 1)
 
 
 def _rates_frame(key: str, rates: Mapping[str, ReplicaRate], prefix: str) -> pl.DataFrame:
@@ -182,15 +224,35 @@ def demand_book(
             provisioned_work=pl.when(pl.col("side") == SELF_HOST).then(_work("pool", pl.lit(1.0))).fill_null(0.0),
         )
     )
+    daily = rows.group_by("workload_id", "day").agg(pl.col("tokens").sum()).sort("workload_id", "day")
     histories = {
-        workload: UsageHistory(tuple(sorted(days)))
-        for workload, days in rows.group_by("workload_id").agg(pl.col("day").unique()).sort("workload_id").iter_rows()
+        workload: UsageHistory(tuple(days), tuple(tokens))
+        for workload, days, tokens in daily.group_by("workload_id", maintain_order=True).agg("day", "tokens").iter_rows()
     }
-    return DemandBook(_demand(rows, histories, as_of, candidate_rates), histories, _pool_hours(rows))
+    hours = _hours(rows, candidate_rates)
+    return DemandBook(_demand(rows, histories, hours, as_of), histories, _pool_hours(rows), hours)
+
+
+def _hours(rows: pl.DataFrame, candidate_rates: Mapping[str, ReplicaRate]) -> dict[str, WorkloadHours]:
+    hourly = (
+        rows.group_by("workload_id", "usage_hour")
+        .agg(pl.col("counterfactual_work", "provisioned_work").sum())
+        .sort("workload_id", "usage_hour")
+        .partition_by("workload_id", as_dict=True)
+    )
+    book = {}
+    for (workload,), hours in hourly.items():
+        rate = candidate_rates.get(workload)
+        book[workload] = WorkloadHours(
+            hours=hours["usage_hour"].to_numpy().astype("datetime64[h]"),
+            counterfactual_work=hours["counterfactual_work"].to_numpy() if rate is not None and rate.is_usable else None,
+            provisioned_work=hours["provisioned_work"].to_numpy(),
+        )
+    return book
 
 
 def _demand(
-    rows: pl.DataFrame, histories: Mapping[str, UsageHistory], as_of: date, candidate_rates: Mapping[str, ReplicaRate]
+    rows: pl.DataFrame, histories: Mapping[str, UsageHistory], hours: Mapping[str, WorkloadHours], as_of: date
 ) -> dict[tuple[str, date], Demand]:
     on_api = pl.col("side") == API
     months = rows.group_by("workload_id", "month").agg(
@@ -200,17 +262,10 @@ def _demand(
         pl.col("side").unique().alias("sides"),
         pl.col("pool_id").filter(~on_api).drop_nulls().unique().sort().alias("pools"),
     )
-    hours = (
-        rows.group_by("workload_id", "month", "usage_hour")
-        .agg(pl.col("counterfactual_work", "provisioned_work").sum())
-        .sort("workload_id", "month", "usage_hour")
-        .partition_by("workload_id", "month", as_dict=True)
-    )
     book = {}
     for row in months.sort("workload_id", "month").iter_rows(named=True):
         workload, month = row["workload_id"], row["month"]
-        hourly = hours[(workload, month)]
-        rate = candidate_rates.get(workload)
+        worked = hours[workload].between(month, month_end(month))
         book[(workload, month)] = Demand(
             coverage=Coverage(max(month, histories[workload].days[0]), min(month_end(month), as_of)),
             tokens=row["tokens"],
@@ -218,8 +273,8 @@ def _demand(
             self_hosted_tokens=row["self_hosted_tokens"],
             sides=frozenset(row["sides"]),
             pools=tuple(row["pools"]),
-            counterfactual_work=hourly["counterfactual_work"].to_numpy() if rate is not None and rate.is_usable else None,
-            provisioned_work=hourly["provisioned_work"].to_numpy(),
+            counterfactual_work=worked.counterfactual_work,
+            provisioned_work=worked.provisioned_work,
         )
     return book
 

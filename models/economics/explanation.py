@@ -5,6 +5,8 @@ Here: plain sentences over a decided case. Not here: any decision.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -107,6 +109,40 @@ def _volume(recent: list[Month]) -> str:
     direction, side = ("below", "dearer") if measured > volume else ("above", "cheaper")
     share = f" ({volume / measured:,.2f} times today's)" if measured > 0 else ""
     return f"Volume goes {direction} {volume:,.0f} tokens a day{share}, where self-hosting becomes the {side} side."
+
+
+_WORDS = {
+    "volume": ("volume", "{:,.0f} tokens a day"),
+    "api_price": ("the API price", "{:,.2f} {currency} per million tokens"),
+    "gpu_price": ("the GPU price", "{:,.2f} {currency} an hour"),
+    "throughput": ("throughput", "{:,.2f} times the profile's"),
+    "people": ("the platform's people", "{:,.0f} {currency} a month"),
+    "overheads": ("overheads", "{:,.0f} {currency} a month"),
+    "api_people": ("the API's people", "{:,.0f} {currency} a month"),
+    "migration_cost": ("the switch's cost", "{:,.0f} {currency}"),
+}
+_NEAREST = 3
+
+
+def flip_sentence(rows: Sequence[dict[str, Any]], currency: str, *, is_alone: bool = True) -> str:
+    """The nearest flips in words: `Stays true unless the GPU price rises above 5.10 USD an hour, ...`; empty where nothing flips.
+
+    rows: of decision_sensitivity, one workload and quarter. is_alone: there is no split that might overtake all of it before.
+    """
+    flips = [row for row in rows if row["flip_value"] is not None and row["input"] in _WORDS and row["base"] > 0]
+    nearest = sorted(flips, key=lambda row: abs(math.log(max(row["flip_value"], 1e-9) / row["base"])))[:_NEAREST]
+    if not nearest:
+        return ""
+    said = []
+    for row in nearest:
+        name, amount = _WORDS[row["input"]]
+        direction = "rises above" if row["flip_value"] > row["base"] else "falls below"
+        said.append(f"{name} {direction} {amount.format(row['flip_value'], currency=currency)}")
+    listed = " or ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+    side = "the API" if nearest[0]["alternative"] == "api" else "self-hosting"
+    if not nearest[0]["passes"]:
+        return f"A move to {side} would pass if {listed}."
+    return f"Stays true unless {listed}." if is_alone else f"All of it on {side} passes its tests unless {listed}."
 
 
 def question_rows(workload: Workload, case: Case, decision: Placement, recent: list[Month], until: date) -> list[dict[str, Any]]:

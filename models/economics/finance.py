@@ -46,9 +46,10 @@ def net_present_value(outlay: float, savings: Iterable[tuple[int, float]], disco
     return math.fsum([-outlay, *(saving * math.exp(-month * growth) for month, saving in savings)])
 
 
-def capital_recovery_monthly(price: float, months: int, discount_rate: float) -> float:
-    """Decision view of an owned machine: A = P r_m / (1 - (1 + r_m)^-n)."""
-    return price * _annuity_factor(discount_rate, months)
+def capital_recovery_monthly(price: float, months: int, discount_rate: float, residual: float = 0.0) -> float:
+    """Decision view of an owned machine: A = P r_m / (1 - (1 + r_m)^-n), with P less what the machine still fetches at its end, discounted."""
+    end = math.exp(-months * math.log1p(monthly_rate(discount_rate)))
+    return (price - residual * end) * _annuity_factor(discount_rate, months)
 
 
 def straight_line_monthly(price: float, months: int, residual: float = 0.0) -> float:

@@ -6,12 +6,13 @@ break-evens. Not here: what a side costs (api_side, self_hosted_side), the quart
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from models.config import Company, Workload
 from models.economics.api_side import ApiMonth, ApiPricer, Components, todays_tokens_per_task
@@ -92,18 +93,21 @@ class MonthBook:
     def __init__(self, inputs: DecisionInputs) -> None:
         company: Company = inputs.company
         self.ledger: Ledger = read_ledger(inputs.actual_cost_monthly, inputs.api_cost_monthly, inputs.pool_monthly, inputs.pool_workload_monthly)
-        self.self_hosted = SelfHostedPricer(company, self.ledger, inputs.as_of)
+        self.self_hosted = SelfHostedPricer(company, self.ledger, inputs.as_of, measured_bursts(inputs.usage_hourly))
         candidates = {workload.id: workload.candidates.self_host for workload in company.workloads if workload.candidates.self_host is not None}
-        self.demand: DemandBook = demand_book(
+        self.demand: DemandBook = _in_parts(
             inputs.usage_hourly,
-            inputs.as_of,
-            candidate_rates={workload_id: self.self_hosted.rate(candidate.profile) for workload_id, candidate in candidates.items()},
-            pool_rates={pool.id: self.self_hosted.rate(pool.profile) for pool in company.pools},
-            task_equivalence={
-                workload.id: float(candidates[workload.id].tokens_per_task) / todays_tokens_per_task(workload)
-                for workload in company.workloads
-                if workload.id in candidates
-            },
+            lambda usage: demand_book(
+                usage,
+                inputs.as_of,
+                candidate_rates={workload_id: self.self_hosted.rate(candidate.profile) for workload_id, candidate in candidates.items()},
+                pool_rates={pool.id: self.self_hosted.rate(pool.profile) for pool in company.pools},
+                task_equivalence={
+                    workload.id: float(candidates[workload.id].tokens_per_task) / todays_tokens_per_task(workload)
+                    for workload in company.workloads
+                    if workload.id in candidates
+                },
+            ),
         )
         self._api = ApiPricer(company, self.ledger, self.demand.demand)
         self._as_of = inputs.as_of
@@ -137,6 +141,65 @@ class MonthBook:
             today_reason=today_reason,
             people_basis="allocated" if any(cost is not None for cost in people) else "assumed",
         )
+
+
+PART_ROWS = 500_000
+"""Hourly rows that are turned into demand at once: it takes some ten times their own memory."""
+
+
+def _in_parts(usage_hourly: pl.DataFrame, book_of: Callable[[pl.DataFrame], DemandBook]) -> DemandBook:
+    """The book of all usage, made part by part; workloads that share a pool stay together."""
+    if usage_hourly.height <= PART_ROWS:
+        return book_of(usage_hourly)
+    rows = dict(usage_hourly.group_by("workload_id").len().sort("workload_id").iter_rows())
+    together = {workload_id: workload_id for workload_id in rows}
+
+    def first_of(workload_id: str) -> str:
+        while together[workload_id] != workload_id:
+            workload_id = together[workload_id]
+        return workload_id
+
+    shared = usage_hourly.filter(pl.col("pool_id").is_not_null()).group_by("pool_id").agg(pl.col("workload_id").unique().sort()).sort("pool_id")
+    for sharing in shared["workload_id"].to_list():
+        for workload_id in sharing[1:]:
+            together[first_of(workload_id)] = first_of(sharing[0])
+    groups: dict[str, list[str]] = {}
+    for workload_id in rows:
+        groups.setdefault(first_of(workload_id), []).append(workload_id)
+    parts: list[list[str]] = [[]]
+    for group in groups.values():
+        if parts[-1] and sum(rows[workload_id] for workload_id in (*parts[-1], *group)) > PART_ROWS:
+            parts.append([])
+        parts[-1] += group
+    books = [book_of(usage_hourly.filter(pl.col("workload_id").is_in(part))) for part in parts]
+    return DemandBook(**{each.name: {key: value for book in books for key, value in getattr(book, each.name).items()} for each in fields(DemandBook)})
+
+
+BUSY_SHARE = 0.01
+"""The busiest hours of a month, in which the burst within the hour is measured."""
+
+BURSTS_PER_HOUR = 12
+"""Five minutes: a fleet queues what is shorter."""
+
+
+def measured_bursts(usage_hourly: pl.DataFrame) -> dict[tuple[str, date], float]:
+    """By workload and month: the busiest five minutes of its busiest hours / the mean of those hours (2.1, peak.burst_factor).
+
+    Only where the frame has `peak_tokens_5min` and it is known in each of those hours: a log of sums has no minutes.
+    """
+    if "peak_tokens_5min" not in usage_hourly.columns:
+        return {}
+    tokens = pl.sum_horizontal("input_uncached_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+    hours = (
+        usage_hourly.group_by("workload_id", "usage_hour")
+        .agg(tokens.sum().alias("tokens"), peak=pl.when(pl.col("peak_tokens_5min").null_count() == 0).then(pl.col("peak_tokens_5min").sum()))
+        .with_columns(month=pl.col("usage_hour").dt.date().dt.truncate("1mo"))
+        .with_columns(rank=pl.col("tokens").rank("ordinal", descending=True).over("workload_id", "month"))
+    )
+    busiest = hours.filter(pl.col("rank") <= pl.max_horizontal(1, pl.len().over("workload_id", "month") * BUSY_SHARE))
+    found = busiest.group_by("workload_id", "month").agg(pl.col("peak").null_count().alias("unknown"), pl.col("peak", "tokens").sum())
+    known = found.filter((pl.col("unknown") == 0) & (pl.col("tokens") > 0)).sort("workload_id", "month")
+    return {(row["workload_id"], row["month"]): max(row["peak"] * BURSTS_PER_HOUR / row["tokens"], 1.0) for row in known.iter_rows(named=True)}
 
 
 def _today(demand: Demand, api: ApiMonth, provisioned: SelfHostedMonth | None) -> tuple[tuple[Side, ...] | None, str | None]:
@@ -188,7 +251,7 @@ def status(company: Company, workload: Workload, month: Month, shortfall: str | 
     reasons = [month.self_hosted.reason, month.api.reason]
     if "no_candidate" in reasons:
         return "not_applicable", "no_candidate"
-    if "capacity" in reasons:
+    if "capacity" in reasons or not month.self_hosted.is_feasible:
         return "not_applicable", "capacity"
     unknown = month.today_reason or month.self_hosted.reason or month.api.reason
     if unknown or shortfall:

@@ -28,6 +28,9 @@ OWN_RATE = "own rate"
 ROUNDED_TO = 1000
 """Standard rates are rounded to this, per year."""
 
+# Six sixths of a person, each rounded to six decimals or more, are a little more than one.
+_ROUNDING = Decimal("0.00001")
+
 RATES: dict[str, pl.DataType] = {
     "role": pl.String(),
     "role_group": pl.String(),
@@ -188,7 +191,7 @@ def over_allocated(rows: pl.DataFrame) -> list[int]:
     for group in by_person.values():
         for day in {allocation.start for allocation in group}:  # a sum only rises on a day on which a row starts
             running = [allocation for allocation in group if allocation.start <= day <= allocation.end]
-            if sum(allocation.allocation_pct for allocation in running) > 100:
+            if sum(allocation.allocation_pct for allocation in running) > 100 + _ROUNDING:
                 found |= {allocation.row_number for allocation in running}
     return sorted(found)
 

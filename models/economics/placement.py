@@ -6,12 +6,13 @@ Not here: where a case's numbers come from (comparison, months) and how a decisi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from models.economics.comparison import Alternative, Comparison
 from models.economics.demand import API, SELF_HOST
+from models.economics.switching import AcceptedMove
 
 MIN_LIFE_MONTHS = 12
 """Below this planned life nothing is moved to self-hosting (economics, section 3, rules 1 and 7)."""
@@ -29,7 +30,7 @@ Recommendation = Literal[
 ]
 
 _STAY: dict[str, Recommendation] = {"api": "stay_on_api", "self_host": "stay_self_hosted", "hybrid": "stay_hybrid"}
-_MOVE: dict[Alternative, Recommendation] = {"api": "move_to_api", "self_host": "move_to_self_host"}
+_MOVE: dict[Alternative, Recommendation] = {"api": "move_to_api", "self_host": "move_to_self_host", "split": "split"}
 
 GATING_QUESTIONS = ("data_must_stay", "frontier_required", "engineering_capability", "planned_life_months")
 
@@ -63,7 +64,8 @@ class Case:
     """All that the rules look at.
 
     shortfall, today_unknown, alternatives_unknown: why the data is too little, why nobody knows today's cost, why nobody knows any
-    alternative's. switch, frontier_switch: the API model to change to, of those that pass the margin in every month.
+    alternative's. alternatives: an alternative may be there more than once, with other effective dates. switch, frontier_switch: the API
+    model to change to, of those that pass the margin in every month. cooling: the earlier move that still forbids others.
     """
 
     placement: str
@@ -78,6 +80,7 @@ class Case:
     switch: Comparison | None
     frontier_switch: Comparison | None
     thresholds: Thresholds
+    cooling: AcceptedMove | None = None
 
     @property
     def stay(self) -> Recommendation:
@@ -168,9 +171,10 @@ def quality(case: Case) -> Verdict | None:
 
 
 def life(case: Case) -> Verdict | None:
-    """Rule 7: cost would move it to self-hosting, but it won't live to see that pay."""
+    """Rule 7: cost would move it to self-hosting, or its base load, but it won't live to see that pay."""
     verdict, planned = cost(case), case.answers.planned_life_months
-    if planned is None or verdict.recommendation != "move_to_self_host" or verdict.comparison is None:
+    buys = verdict.recommendation == "move_to_self_host" or (verdict.recommendation == "split" and case.placement != SELF_HOST)
+    if planned is None or not buys or verdict.comparison is None:
         return None
     payback = verdict.comparison.payback_months_discounted
     if planned < MIN_LIFE_MONTHS or (payback is not None and planned < payback):
@@ -182,10 +186,13 @@ def cost(case: Case) -> Verdict:
     """Rule 8: the alternative that passes every test, the larger saving of two; else stay, with the first failed test."""
     if not case.alternatives:
         return Verdict("insufficient_data", case.alternatives_unknown or case.today_unknown or "no_candidate")
-    ranked = sorted(case.alternatives, key=lambda comparison: (-comparison.saving_monthly, comparison.alternative))
+    ranked = sorted(best_dates(case), key=lambda comparison: (-comparison.saving_monthly, comparison.alternative))
     for comparison in ranked:
-        if first_failed_test(comparison, case.thresholds) is None:
+        if first_failed_test(comparison, case.thresholds) is None and not _is_cooling(case, comparison):
             return Verdict(_MOVE[comparison.alternative], "cost", comparison)
+    cooled = next((comparison for comparison in ranked if first_failed_test(comparison, case.thresholds) is None), None)
+    if cooled is not None:
+        return Verdict(case.stay, "cool_down", cooled)
     return Verdict(case.stay, first_failed_test(ranked[0], case.thresholds) or "cost", ranked[0])
 
 
@@ -202,10 +209,7 @@ RULES: tuple[tuple[str, Callable[[Case], Verdict | None]], ...] = (
 
 
 def first_failed_test(comparison: Comparison, thresholds: Thresholds) -> str | None:
-    """The first test of rule 8 that the alternative fails, or None.
-
-    A pool's commitments make leaving it worth nothing before they end; until that is modelled, leaving fails the last test.
-    """
+    """The first test of rule 8 that the alternative fails, or None."""
     savings = comparison.savings_monthly[-thresholds.persistence_months :]
     persists = len(savings) == thresholds.persistence_months and all(
         saving is not None and saving > comparison.dead_band_monthly for saving in savings
@@ -217,10 +221,25 @@ def first_failed_test(comparison: Comparison, thresholds: Thresholds) -> str | N
         ("persistence", persists),
         ("probability", comparison.odds.probability >= thresholds.min_probability),
         ("payback", payback is not None and payback <= thresholds.max_payback_months),
-        ("npv", comparison.npv > 0 and not comparison.is_committed),
+        ("npv", comparison.npv > 0),
         ("capacity", comparison.is_feasible),
     )
     return next((name for name, passed in tests if not passed), None)
+
+
+def best_dates(case: Case) -> list[Comparison]:
+    """Each alternative once: from the date of the highest NPV, of those on which it passes every test if there are any (2.7)."""
+
+    def rank(comparison: Comparison) -> tuple[bool, float]:
+        return first_failed_test(comparison, case.thresholds) is None, comparison.npv
+
+    kinds = sorted({comparison.alternative for comparison in case.alternatives})
+    return [max((comparison for comparison in case.alternatives if comparison.alternative == kind), key=rank) for kind in kinds]
+
+
+def worth_most(alternatives: Iterable[Comparison]) -> Comparison | None:
+    """The one of the highest NPV, the first of several: the date for a move that a gate asks for whatever it costs (rules 4 and 5)."""
+    return max(alternatives, key=lambda comparison: comparison.npv, default=None)
 
 
 def place(case: Case) -> Placement:
@@ -240,6 +259,11 @@ def place(case: Case) -> Placement:
     if case.alternatives and case.today_unknown is None:
         would_have_been = _or_switch(case, cost(case), "cost").recommendation
     return Placement(_or_switch(case, verdict, gate), gate, would_have_been, tuple(outcomes))
+
+
+def _is_cooling(case: Case, comparison: Comparison) -> bool:
+    """Whether an earlier move forbids this one. That move itself may still be on its way: it may be recommended again."""
+    return case.cooling is not None and case.cooling.recommendation != _MOVE[comparison.alternative]
 
 
 def _to_api(case: Case, reason: str) -> Verdict:

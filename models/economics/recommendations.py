@@ -1,6 +1,6 @@
 """A workload's recommendation for a quarter, as published: the recommendation, its questions, its rules.
 
-Here: the case put together from months and configuration, and the rows told from the decision. Not here: the rules (placement) and their
+Here: which quarters are decided with what, and the rows told from the decision. Not here: the case (cases), the rules (placement) and their
 sentences (explanation).
 """
 
@@ -14,13 +14,18 @@ from typing import Any
 import polars as pl
 
 from models.config import Company, Workload
+from models.economics.cases import build_case, described_alternative
+from models.economics.commitments import PoolStakes
 from models.economics.comparison import Comparer, Comparison
 from models.economics.crossover import Factors
-from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST, UsageHistory
+from models.economics.demand import COMPLETE_MONTHS, SELF_HOST, UsageHistory
 from models.economics.explanation import flips_if, question_rows
+from models.economics.forecast import MONTHS_AHEAD, forecast, growth, weekly_totals
 from models.economics.months import Month, MonthBook
 from models.economics.periods import Quarter, add_months, fiscal_quarter, fiscal_quarters
-from models.economics.placement import Answers, Case, Placement, Thresholds, place
+from models.economics.placement import Case, Placement, place
+from models.economics.split import LOAD_DURATION, hourly_load
+from models.economics.switching import AcceptedMove, accepted_move, cool_down_ends
 
 RECOMMENDATIONS = {
     "quarter": pl.String,
@@ -46,6 +51,10 @@ RECOMMENDATIONS = {
     "effective_date": pl.Date,
     "self_host_share": pl.Float64,
     "flips_if": pl.String,
+    "base_load_replicas": pl.Int64,
+    "volume_growth_low": pl.Float64,
+    "volume_growth_high": pl.Float64,
+    "declared_ratio": pl.Float64,
 }
 
 QUESTIONS = {
@@ -83,10 +92,22 @@ class Review:
     recommendation_row: dict[str, Any]
     question_rows: list[dict[str, Any]]
     rule_rows: list[dict[str, Any]]
+    load_duration: tuple[list[int], list[float]]
 
 
-def reviews(company: Company, book: MonthBook, factors: Factors, as_of: date) -> list[Review]:
-    """Each configured workload's as-of quarter, and every earlier one with usage, decided with the data up to its own end."""
+def reviews(
+    company: Company,
+    book: MonthBook,
+    factors: Factors,
+    as_of: date,
+    *,
+    decisions: pl.DataFrame | None = None,
+    owned_hardware: pl.DataFrame | None = None,
+) -> list[Review]:
+    """Each configured workload's as-of quarter, and every earlier one with usage, decided with the data up to its own end.
+
+    decisions: what was decided on earlier recommendations (switching.DECISIONS); owned_hardware: the pools' assets (commitments.OWNED_HARDWARE).
+    """
     today = fiscal_quarter(as_of, company.fiscal_year_starts)
     found = []
     for workload in company.workloads:
@@ -94,22 +115,40 @@ def reviews(company: Company, book: MonthBook, factors: Factors, as_of: date) ->
         first = history.days[0] if history.days else as_of
         for quarter in fiscal_quarters(first, as_of, company.fiscal_year_starts):
             if quarter == today or any(quarter.first_day <= day <= quarter.last_day for day in history.days):
-                found.append(_review(company, workload, book, history, factors, quarter, as_of))
+                cooling = accepted_move(decisions, workload.id, quarter.name)
+                stakes = PoolStakes(company, book.ledger, workload.id, owned_hardware)
+                found.append(_review(company, workload, book, factors, quarter, min(quarter.last_day, as_of), stakes, cooling))
     return found
 
 
-def _review(company: Company, workload: Workload, book: MonthBook, history: UsageHistory, factors: Factors, quarter: Quarter, as_of: date) -> Review:
-    until = min(quarter.last_day, as_of)
-    declared = workload.placement.at(until)
+def _review(
+    company: Company,
+    workload: Workload,
+    book: MonthBook,
+    factors: Factors,
+    quarter: Quarter,
+    until: date,
+    stakes: PoolStakes,
+    cooling: AcceptedMove | None,
+) -> Review:
+    declared, history = workload.placement.at(until), book.demand.histories.get(workload.id, UsageHistory(()))
     months = {month.month: month for month in book.months.get(workload.id, [])}
     persistence = company.assumptions.decision.persistence_months
     periods = history.complete_months(until, max(COMPLETE_MONTHS, persistence))
-    comparer = Comparer(company, workload, declared, months, periods, factors)
-    case = _case(company, workload, book, history, comparer, declared, until)
+    recent = [months[period] for period in periods[-COMPLETE_MONTHS:] if period in months]
+    ahead = forecast(weekly_totals(history, until), 7 * _tokens_per_day(recent))
+    comparer = Comparer(company, workload, declared, months, periods, factors, stakes, quarter.last_day + timedelta(days=1), ahead)
+    case = build_case(company, workload, book, comparer, declared, until, cooling)
     decision = place(case)
-    described = _described(case, decision, comparer)
-    row = _row(workload, quarter, until, decision, case, described, comparer.recent)
-    row["flips_if"] = flips_if(company, case, decision, described, comparer.recent)
+    described = described_alternative(case, decision, comparer)
+    row = _row(workload, quarter, until, decision, case, described, recent)
+    row |= {
+        "volume_growth_low": growth(ahead.low, MONTHS_AHEAD) if ahead else None,
+        "volume_growth_high": growth(ahead.high, MONTHS_AHEAD) if ahead else None,
+        "declared_ratio": declared_ratio(workload, recent),
+    }
+    is_cooled = cooling is not None and decision.verdict.reason == "cool_down"
+    row["flips_if"] = cool_down_ends(cooling) if cooling and is_cooled else flips_if(company, case, decision, described, recent)
     key = {"quarter": quarter.name, "workload_id": workload.id}
     return Review(
         workload_id=workload.id,
@@ -118,9 +157,9 @@ def _review(company: Company, workload: Workload, book: MonthBook, history: Usag
         placement=decision,
         case=case,
         described=described,
-        recent=tuple(comparer.recent),
+        recent=tuple(recent),
         recommendation_row=row,
-        question_rows=[{**key, **question} for question in question_rows(workload, case, decision, comparer.recent, until)],
+        question_rows=[{**key, **question} for question in question_rows(workload, case, decision, recent, until)],
         rule_rows=[
             {
                 **key,
@@ -132,56 +171,37 @@ def _review(company: Company, workload: Workload, book: MonthBook, history: Usag
             }
             for position, outcome in enumerate(decision.outcomes, start=1)
         ],
+        load_duration=_load_duration(company, book, workload.id, declared, until),
     )
 
 
-def _case(company: Company, workload: Workload, book: MonthBook, history: UsageHistory, comparer: Comparer, placement: str, until: date) -> Case:
-    decision, candidate, questions = company.assumptions.decision, workload.candidates.self_host, workload.questions
-    feasible = book.self_hosted.is_feasible(candidate)
-    shortfall = history.shortfall(until, decision.min_days)
-    recent = comparer.recent
-    compared = []
-    if placement != SELF_HOST:
-        compared.append(comparer.self_host(feasible))
-    if placement != API:
-        pools = {pool for month in recent for pool in month.demand.pools}
-        ends = [commitment.ends for pool in company.pools if pool.id in pools for commitment in pool.commitments]
-        compared.append(comparer.api(is_committed=any(day >= until for day in ends)))
-    margin = float(decision.switch_margin)
-    switches = [switch for switch in comparer.switches() if comparer.passes_margin(switch, margin)]
-    unknown = [month.self_hosted.reason or month.api.reason for month in recent if month.self_hosted.reason or month.api.reason]
-    return Case(
-        placement=placement,
-        answers=Answers(
-            data_must_stay=questions.data_must_stay.answer if questions.data_must_stay else None,
-            frontier_required=questions.frontier_required.answer if questions.frontier_required else None,
-            engineering_capability=questions.engineering_capability.answer if questions.engineering_capability else None,
-            planned_life_months=float(questions.planned_life_months.answer) if questions.planned_life_months else None,
-        ),
-        has_candidate=candidate is not None,
-        is_candidate_eligible=candidate is not None and candidate.quality is not None and candidate.quality.score >= decision.min_quality,
-        is_candidate_feasible=feasible,
-        shortfall=shortfall,
-        today_unknown=next((month.today_reason for month in recent if month.today_reason), None),
-        alternatives=tuple(comparison for comparison in compared if comparison is not None),
-        alternatives_unknown=unknown[0] if unknown else shortfall,
-        switch=switches[0] if switches else None,
-        frontier_switch=next((switch for switch in switches if switch.offer is not None and switch.offer.is_frontier), None),
-        thresholds=Thresholds(float(decision.min_probability), float(decision.max_payback_months), decision.persistence_months),
-    )
+def _load_duration(company: Company, book: MonthBook, workload_id: str, placement: str, until: date) -> tuple[list[int], list[float]]:
+    """The load-duration curve of the window, on which a base load is chosen (2.12); no points where no replica is known to work."""
+    window, hours = book.demand.window(workload_id, until)
+    work = None if window is None else window.provisioned_work if placement == SELF_HOST else window.counterfactual_work
+    return ([], []) if work is None else hourly_load(work, hours, company.assumptions.utilisation_target).duration_curve()
 
 
-def _described(case: Case, decision: Placement, comparer: Comparer) -> Comparison | None:
-    """The alternative that the row describes: the recommended one, else the cheapest of those that anybody knows."""
-    verdict = decision.verdict
-    wanted = {"move_to_api": "api", "move_to_self_host": "self_host", "switch_api_model": "switch_api_model"}.get(verdict.recommendation)
-    if wanted == "switch_api_model":
-        return verdict.comparison
-    known = list(case.alternatives)
-    if wanted is None and case.on_api:
-        known += [switch for switch in comparer.switches()[:1] if switch.saving_monthly > 0 or not known]
-    fitting = [comparison for comparison in known if wanted is None or comparison.alternative == wanted]
-    return min(fitting, key=lambda comparison: (comparison.alternative_cost_monthly, comparison.alternative), default=None)
+def load_durations(reviewed: list[Review]) -> pl.DataFrame:
+    """Each review's curve: rank_hours (1 is the busiest hour of the last 90 days) and the replicas needed in that hour, before rounding."""
+    columns: dict[str, list[Any]] = {name: [] for name in LOAD_DURATION}
+    for review in reviewed:
+        ranks, needed = review.load_duration
+        columns["quarter"] += [review.quarter.name] * len(ranks)
+        columns["workload_id"] += [review.workload_id] * len(ranks)
+        columns["rank_hours"] += ranks
+        columns["replicas_needed"] += needed
+    return pl.DataFrame(columns, schema=LOAD_DURATION).sort("quarter", "workload_id", "rank_hours")
+
+
+def _tokens_per_day(recent: list[Month]) -> float:
+    return sum(month.demand.tokens for month in recent) / sum(month.demand.coverage.days for month in recent) if recent else 0.0
+
+
+def declared_ratio(workload: Workload, recent: list[Month]) -> float | None:
+    """Declared volume / measured; None where nothing was declared or measured (2.14: above 2 is to be pointed out)."""
+    measured = _tokens_per_day(recent)
+    return float(workload.declared_tokens_per_day) / measured if workload.declared_tokens_per_day is not None and measured > 0 else None
 
 
 def _row(
@@ -190,8 +210,8 @@ def _row(
     verdict = decision.verdict
     costs = [month.today_cost for month in recent]
     known = [cost for cost in costs if cost is not None]
-    moves = verdict.recommendation in ("move_to_api", "move_to_self_host", "switch_api_model")
-    delay = 0 if verdict.recommendation == "switch_api_model" else math.ceil(workload.migration.months)
+    moves = verdict.recommendation in ("move_to_api", "move_to_self_host", "split", "switch_api_model")
+    soonest = add_months(quarter.last_day + timedelta(days=1), math.ceil(workload.migration.months))
     row: dict[str, Any] = {
         "quarter": quarter.name,
         "workload_id": workload.id,
@@ -202,7 +222,7 @@ def _row(
         "binding_gate": decision.binding_gate,
         "would_have_been": decision.would_have_been,
         "current_cost_monthly": math.fsum(known) / len(known) if known and len(known) == len(costs) else None,
-        "effective_date": add_months(quarter.last_day + timedelta(days=1), delay) if moves else None,
+        "effective_date": (described.effective_date if described else soonest) if moves else None,
     }
     if described is not None:
         row |= {
@@ -217,6 +237,7 @@ def _row(
             "payback_months": described.payback_months,
             "payback_months_discounted": described.payback_months_discounted,
             "npv": described.npv,
-            "self_host_share": 1.0 if described.alternative == "self_host" else 0.0,
+            "self_host_share": described.self_host_share,
+            "base_load_replicas": described.replicas,
         }
     return row

@@ -22,11 +22,14 @@ from models.economics.capacity import (
     replicas_needed,
     token_utilisation,
     weights_fit,
+    weights_gb,
 )
 from models.economics.crossover import Counterfactual, Provisioned, SelfHostedSide
 from models.economics.demand import SELF_HOST, Demand, PoolHours
 from models.economics.finance import people_monthly
 from models.economics.ledger import Ledger, PoolMonth
+from models.economics.periods import month_of
+from models.reference import gpus as known_gpus
 
 GPU_CATEGORIES = ("gpu_compute", "gpu_idle", "commitment_unused")
 SELF_HOST_CATEGORIES = (
@@ -53,23 +56,31 @@ class Fleet:
 
 @dataclass(frozen=True)
 class SelfHostedMonth:
-    """A self-hosted view of a month. `side` is None with a `reason` where nobody knows its cost; `avoidable` only where it was paid."""
+    """A self-hosted view of a month. `side` is None with a `reason` where nobody knows its cost; `avoidable` only where it was paid.
+
+    is_feasible: whether its replica works at all; a cost is known of one that does not, too. burst_factor: what a fleet was sized with.
+    """
 
     side: SelfHostedSide | None
     reason: str | None
     fleet: Fleet | None
     components: Components
     avoidable: SelfHostedSide | None = None
+    is_feasible: bool = True
+    burst_factor: float | None = None
 
 
 class SelfHostedPricer:
     """The self-hosted side of every workload's month."""
 
-    def __init__(self, company: Company, ledger: Ledger, as_of: date) -> None:
+    def __init__(self, company: Company, ledger: Ledger, as_of: date, bursts: Mapping[tuple[str, date], float] | None = None) -> None:
+        """`bursts`: by workload and month, the measured peak within busy hours / their mean; a configured burst_factor goes before."""
         self._assumptions = company.assumptions
+        self._bursts = {} if bursts is None or "burst_factor" in company.assumptions.peak.model_fields_set else bursts
         self._has_pool = bool(company.pools)
         self._profiles = {profile.id: profile for profile in company.assumptions.profiles}
         self._gpu_prices = {price.id: price for price in company.assumptions.gpu_prices}
+        self._gpu_memory_gb = {gpu.gpu: gpu.memory_gb for gpu in known_gpus()}
         self._ledger, self._as_of = ledger, as_of
 
     def rate(self, profile_id: str) -> ReplicaRate:
@@ -82,7 +93,9 @@ class SelfHostedPricer:
         if candidate is None:
             return False
         profile = self._profiles[candidate.profile]
-        return self.rate(candidate.profile).is_usable and weights_fit(profile.weights_gb, profile.gpu_memory_gb, profile.gpus_per_replica)
+        weights = profile.weights_gb or weights_gb(profile.parameters_billions, profile.precision)
+        memory = profile.gpu_memory_gb or self._gpu_memory_gb.get(profile.gpu)
+        return self.rate(candidate.profile).is_usable and weights_fit(weights, memory, profile.gpus_per_replica)
 
     def counterfactual(self, workload: Workload, demand: Demand) -> SelfHostedMonth:
         """All the month's tokens on a fleet of its own (2.1 with the spare); people and overheads are assumed, by days covered."""
@@ -94,8 +107,9 @@ class SelfHostedPricer:
             return SelfHostedMonth(None, "capacity", None, unknown)
         profile, price = self._profiles[candidate.profile], self._gpu_prices[candidate.gpu_price]
         hours, share = demand.coverage.hours, demand.coverage.share
+        burst = self._bursts.get((workload.id, month_of(demand.coverage.first_day)), float(self._assumptions.peak.burst_factor))
         capacity = Counterfactual(
-            load=self._load(demand.counterfactual_work, hours),
+            load=self._load(demand.counterfactual_work, hours, burst),
             spare_replicas=self._assumptions.spare_replicas,
             gpus_per_replica=profile.gpus_per_replica,
             gpus_per_instance=price.gpus_per_instance,
@@ -115,7 +129,7 @@ class SelfHostedPricer:
             "engineering_operations": people,
         }
         side = SelfHostedSide(capacity, people, sum(overheads.values()))
-        return SelfHostedMonth(side, None, Fleet(replicas, gpus, utilisation, gpus), components)
+        return SelfHostedMonth(side, None, Fleet(replicas, gpus, utilisation, gpus), components, None, self.is_feasible(candidate), burst)
 
     def provisioned(self, workload: Workload, month: date, demand: Demand, pool_hours: Mapping[tuple[str, date], PoolHours]) -> SelfHostedMonth:
         """What its pools cost it: paid, with its work share of their replicas as the floor of any volume."""
@@ -139,7 +153,7 @@ class SelfHostedPricer:
 
         avoided_gpu, is_emptied = 0.0, True
         for pool, figures in pools.items():
-            part = self._avoided_part(workload.id, month, figures, pool_hours.get((pool, month)))
+            part = self.avoided_part(workload.id, figures, pool_hours.get((pool, month)))
             avoided_gpu += (1.0 if part is None else part) * (figures.bill_cost or 0.0)
             is_emptied = is_emptied and part is None
         return SelfHostedMonth(
@@ -150,7 +164,7 @@ class SelfHostedPricer:
             avoidable=SelfHostedSide(Provisioned(load, floor, avoided_gpu, replica_cost), people if is_emptied else 0.0, other),
         )
 
-    def _avoided_part(self, workload_id: str, month: date, figures: PoolMonth, pool_hours: PoolHours | None) -> float | None:
+    def avoided_part(self, workload_id: str, figures: PoolMonth, pool_hours: PoolHours | None) -> float | None:
         """The part of a pool's bill that its leaving saves; None where it leaves the pool empty (2.6)."""
         rest = pool_hours.rest_without(workload_id) if pool_hours else None
         if rest is None:
@@ -160,9 +174,11 @@ class SelfHostedPricer:
         load = self._load(rest, round(figures.covered_hours))
         return avoidable_replicas(figures.replicas, load, self._assumptions.spare_replicas) / figures.replicas
 
-    def _load(self, work_seconds: Floats, hours: int) -> float:
+    def _load(self, work_seconds: Floats, hours: int, burst: float | None = None) -> float:
         peak = peak_of_hours(work_seconds, hours, float(self._assumptions.peak.quantile))
-        return load_replicas(peak, float(self._assumptions.peak.burst_factor), float(self._assumptions.utilisation_target))
+        return load_replicas(
+            peak, float(self._assumptions.peak.burst_factor) if burst is None else burst, float(self._assumptions.utilisation_target)
+        )
 
     def _staffing(self, share: float) -> float:
         fte, loaded_annual, _ = self._assumptions.staffing_for(self._has_pool)

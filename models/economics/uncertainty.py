@@ -62,10 +62,15 @@ def draw_factors(seed: int, spread: Spread) -> Factors:
     return Factors(volume=volume_factor, work=volume_factor * np.exp(-spread.throughput * throughput), people=np.exp(spread.people * people))
 
 
+def probability(savings: Floats) -> float:
+    """How often something is saved."""
+    return np.count_nonzero(savings > 0) / savings.size
+
+
 def odds(savings: Floats) -> Odds:
     """Odds of a saving from its draws."""
     low, middle, high = (float(value) for value in np.quantile(savings, (0.05, 0.5, 0.95)))
-    return Odds(float(np.mean(savings > 0)), low, middle, high)
+    return Odds(probability(savings), low, middle, high)
 
 
 def probability_closed_form(ratio: float, spread: Spread) -> float:

@@ -14,11 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from models.errors import ConfigError
-from pipelines.sample_company import bills, invoices, logs, people
+from pipelines.sample_company import bills, invoices, labs_bills, logs, people, provider_reports, request_logs, telemetry
 from pipelines.sample_company.configuration import write_configuration
-from pipelines.sample_company.logs import Usage
 from pipelines.sample_company.months import last_day, months_ending, name_of
-from pipelines.sample_company.story import COMPANY, MONTHS, STREAMS, WORKLOADS
+from pipelines.sample_company.small_workloads import SMALL_WORKLOADS, Counted
+from pipelines.sample_company.story import COMPANY, MONTHS, WORKLOADS
 from pipelines.sample_company.writers import write_text
 
 
@@ -59,8 +59,24 @@ def write_sample_company(directory: Path, last_month: date, seed: int = 7) -> Sa
     invoices.write_invoices(directory, "lambda.csv", rental)
     invoices.write_invoices(directory, "openai.csv", openai)
 
+    second_account, google = labs_bills.write_aws_labs(directory, months), labs_bills.write_google(directory, months)
+    by_the_hour = labs_bills.write_coreweave(directory, months)
+    reports = [
+        provider_reports.write_openai(directory, months),
+        provider_reports.write_anthropic(directory, months),
+        provider_reports.write_openrouter(directory, months),
+    ]
+    big_pool = ((row.hour, row.tokens) for row in usage if row.stream.labels.get("pool") == "core-70b" and row.hour.date() >= last_month)
+    counted = [
+        *(Counted(row.stream.workload, row.stream.source, row.hour.date(), row.tokens) for row in usage),
+        *(row for _, told in reports for row in told),
+        *request_logs.write_gateway(directory, months),
+        *request_logs.write_bedrock(directory, months),
+        *telemetry.write_metrics(directory, last_month, big_pool),
+    ]
+
     machine = invoices.owned_machine(months)
-    controls = invoices.control_totals((*american, *european), (*rental, *openai), months)
+    controls = invoices.control_totals((*american, *european, *second_account, *google), (*rental, *openai), months)
     invoices.write_machine(directory, machine)
     invoices.write_exchange_rates(directory, invoices.exchange_rates(months, seed))
     invoices.write_control_totals(directory, controls)
@@ -75,9 +91,13 @@ def write_sample_company(directory: Path, last_month: date, seed: int = 7) -> Sa
         "months": [name_of(month) for month in months],
         "as_of": str(last_day(last_month)),
         "quarter": quarter,
-        "money": {**_bill_truth((*american, *european)), **_invoice_truth((*rental, *openai))},
-        "logs": _log_truth(usage),
-        "workloads": _workload_truth(usage),
+        "money": {
+            **_bill_truth((*american, *european, *second_account, *google, *by_the_hour)),
+            **_bill_truth(line for bill, _ in reports for line in bill),
+            **_invoice_truth((*rental, *openai)),
+        },
+        "logs": _log_truth(counted),
+        "workloads": _workload_truth(counted),
         "pools": _pool_truth((*american, *european), rental, machine, months),
         "people": _people_truth(months),
         "controls": [
@@ -125,26 +145,29 @@ def _invoice_truth(lines: Iterable[invoices.InvoiceLine]) -> dict[str, object]:
     )
 
 
-def _log_truth(usage: Sequence[Usage]) -> dict[str, object]:
-    """Per log and month: requests and tokens."""
-    sources = sorted({stream.source for stream in STREAMS})
-    return {source: _months(row for row in usage if row.stream.source == source) for source in sources}
+def _log_truth(counted: Sequence[Counted]) -> dict[str, object]:
+    """Per source of usage and month: requests and tokens."""
+    sources = sorted({row.source for row in counted})
+    return {source: _months(row for row in counted if row.source == source) for source in sources}
 
 
-def _workload_truth(usage: Sequence[Usage]) -> dict[str, object]:
+def _workload_truth(counted: Sequence[Counted]) -> dict[str, object]:
     """Per workload: its months, and what the quarter must recommend; what nobody claims is `unattributed`."""
-    expected = {workload.id: {"recommendation": workload.recommendation, "reason": workload.reason, "why": workload.why} for workload in WORKLOADS}
+    workloads = (*WORKLOADS, *SMALL_WORKLOADS)
+    expected = {workload.id: {"recommendation": workload.recommendation, "reason": workload.reason, "why": workload.why} for workload in workloads}
     return {
         identifier or "unattributed": {
             **expected.get(identifier or "", {}),
-            "months": _months(row for row in usage if row.stream.workload == identifier),
+            "months": _months(row for row in counted if row.workload == identifier),
         }
         for identifier in (*expected, None)
     }
 
 
-def _months(usage: Iterable[Usage]) -> dict[str, object]:
-    return {name_of(month): asdict(tokens) for month, tokens in logs.tokens_by_month(usage).items()}
+def _months(counted: Iterable[Counted]) -> dict[str, object]:
+    """Requests are null where a report tells of tokens only."""
+    sums = logs.tokens_by_month((row.day, row.tokens) for row in counted)
+    return {name_of(month): {**asdict(tokens), "requests": tokens.requests or None} for month, tokens in sums.items()}
 
 
 def _pool_truth(

@@ -14,6 +14,8 @@ import yaml
 
 from pipelines.sample_company.bills import COMMITTED_PER_HOUR, SAVINGS_PLAN
 from pipelines.sample_company.months import add_months, last_day
+from pipelines.sample_company.request_logs import SERVED_MODEL
+from pipelines.sample_company.small_workloads import SMALL_WORKLOADS
 from pipelines.sample_company.story import COMPANY, WORKLOADS, Workload
 from pipelines.sample_company.writers import write_text
 
@@ -35,6 +37,10 @@ sources:
   # The bills. Each is a folder of monthly deliveries.
   - {{id: aws, kind: focus, path: billing/aws/}}               # FOCUS 1.2, CSV.gz, USD: the big pool and what stands around it
   - {{id: nordmeer, kind: focus, path: billing/nordmeer/}}     # FOCUS 1.0, Parquet, EUR
+  - {{id: aws-labs, kind: aws_cur2, path: billing/aws-labs/}}   # a second account: a Data Export (CUR 2.0) with its manifests
+  - {{id: gcp, kind: gcp_billing, path: billing/gcp/}}          # Google's detailed export, a folder an invoice month
+  - {{id: coreweave, kind: focus, path: billing/coreweave/}}    # hours of GPUs without costs ...
+  - {{id: coreweave-rates, kind: rate_card, path: coreweave-rates.csv}}    # ... and what an hour costs
 
   # Invoices, for providers without an export.
   - {{id: lambda, kind: invoice, path: invoices/lambda.csv}}
@@ -83,6 +89,20 @@ sources:
     path: logs/pools-*.csv
     grain: hour
     columns: {{timestamp: hour}}
+  - id: team-gateway             # LiteLLM's spend logs; what it sends to the big pool is that pool's work
+    kind: litellm
+    path: logs/litellm-*.ndjson
+    model_map: {{{served}: llama-3.3-70b}}
+  - {{id: bedrock, kind: bedrock_logs, path: logs/bedrock/, billed_by: aws-labs}}   # in your own house: s3://bucket/prefix
+
+  # What providers tell of usage and cost by themselves: saved answers here, one page a file; with `api_key: ${{NAME}}` instead of `path`,
+  # Crossover asks for them.
+  - {{id: openai-reports, kind: openai, path: saved/openai/}}          # a subsidiary's organization
+  - {{id: anthropic-reports, kind: anthropic, path: saved/anthropic/}}
+  - {{id: openrouter, kind: openrouter, path: saved/openrouter/}}
+
+  # What the big pool's servers and GPUs say of themselves; they are its own by their model's name.
+  - {{id: metrics, kind: prometheus, path: metrics/}}
 
   # People. Nothing but an allow-listed, pseudonymised projection of these is ever kept.
   - id: employees
@@ -119,6 +139,7 @@ POOLS = """\
   match:
     - {{tag.pool: core-70b}}
     - {{commitment_id: "{commitment}"}}
+    - {{source: team-gateway, metadata.api_base: "http://core-70b*"}}    # what the gateway sends there
   idle: proportional
   commitments: [{{ends: {commitment_ends}, monthly: {commitment_monthly}}}]
 
@@ -217,6 +238,8 @@ categories:
   - {{service: "Managed PostgreSQL", category: other_cloud}}
   - {{service: "Object Storage", category: storage_network}}
   - {{service: "Block Storage", category: storage_network}}
+  - {{service: "AmazonSageMaker", category: other_cloud}}
+  - {{provider: "CoreWeave", category: fine_tuning}}
 """
 
 WORKLOADS_HEAD = """\
@@ -248,8 +271,10 @@ def _entry(workload: Workload, dates: Mapping[str, date]) -> str:
 def write_configuration(directory: Path, months: Sequence[date], in_service: date) -> Path:
     """Writes the five YAML files and returns the path of crossover.yaml."""
     dates = {"first_month": months[0], "middle_month": months[6]}
-    write_text(directory / "crossover.yaml", CROSSOVER.format(company=COMPANY))
-    write_text(directory / "workloads.yaml", WORKLOADS_HEAD + "\n" + "\n".join(_entry(workload, dates) for workload in WORKLOADS))
+    write_text(directory / "crossover.yaml", CROSSOVER.format(company=COMPANY, served=SERVED_MODEL))
+    write_text(
+        directory / "workloads.yaml", WORKLOADS_HEAD + "\n" + "\n".join(_entry(workload, dates) for workload in (*WORKLOADS, *SMALL_WORKLOADS))
+    )
     pools = POOLS.format(
         commitment=SAVINGS_PLAN,
         commitment_ends=last_day(add_months(months[-1], 9)),

@@ -233,10 +233,10 @@ def write_logs(directory: Path, months: Sequence[date], seed: int) -> tuple[Usag
     return tuple(usage)
 
 
-def tokens_by_month(usage: Iterable[Usage]) -> dict[date, Tokens]:
+def tokens_by_month(counted: Iterable[tuple[date, Tokens]]) -> dict[date, Tokens]:
     """Requests and tokens by calendar month, UTC."""
     sums: dict[date, Tokens] = {}
-    for row in usage:
-        month = row.hour.date().replace(day=1)
-        sums[month] = sums.get(month, Tokens()) + row.tokens
+    for day, tokens in counted:
+        month = day.replace(day=1)
+        sums[month] = sums.get(month, Tokens()) + tokens
     return sums

@@ -67,15 +67,15 @@ class Workload:
     reason: str
 
 
-def _api(provider: str, model: str, score: str, evidence: str, **more: object) -> dict[str, object]:
+def api_candidate(provider: str, model: str, score: str, evidence: str, **more: object) -> dict[str, object]:
     return {"provider": provider, "model": model, "quality": {"score": float(score), "evidence": evidence}, **more}
 
 
-def _self_host(candidate: Mapping[str, str], score: str, evidence: str) -> dict[str, object]:
+def self_host_candidate(candidate: Mapping[str, str], score: str, evidence: str) -> dict[str, object]:
     return {**candidate, "quality": {"score": float(score), "evidence": evidence}}
 
 
-def _questions(**answers: object) -> dict[str, object]:
+def answers(**own: object) -> dict[str, object]:
     """The seven questions' usual answers; a keyword overrides one, None leaves it unanswered."""
     usual: dict[str, object] = {
         "frontier_required": False,
@@ -85,7 +85,7 @@ def _questions(**answers: object) -> dict[str, object]:
         "sla": {"p99_latency_ms": 1500, "availability_pct": 99.0},
         "planned_life_months": 36,
     }
-    return {question: answer for question, answer in {**usual, **answers}.items() if answer is not None}
+    return {question: answer for question, answer in {**usual, **own}.items() if answer is not None}
 
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -107,15 +107,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "size_class": "medium",
             "tier": 2,
             "candidates": {
-                "self_host": _self_host(LLAMA_70B, "0.97", "eval-support-14"),
+                "self_host": self_host_candidate(LLAMA_70B, "0.97", "eval-support-14"),
                 "api": [
-                    _api("openai", "gpt-4o", "1.0", "incumbent"),
-                    _api("groq", "llama-3.1-8b-instant", "0.88", "eval-support-14"),
+                    api_candidate("openai", "gpt-4o", "1.0", "incumbent"),
+                    api_candidate("groq", "llama-3.1-8b-instant", "0.88", "eval-support-14"),
                 ],
             },
-            "questions": _questions(
-                sla={"answer": {"p99_latency_ms": 1200, "availability_pct": 99.5}, "evidence": "SLA 2.3", "owner": "customer-care"}
-            ),
+            "questions": answers(sla={"answer": {"p99_latency_ms": 1200, "availability_pct": 99.5}, "evidence": "SLA 2.3", "owner": "customer-care"}),
             "declared_tokens_per_day": 250_000_000,
             "migration": {"cost": 60_000, "months": 2, "back_cost": 30_000},
             "plan": {"gpus": 8},
@@ -136,10 +134,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "size_class": "medium",
             "tier": 2,
             "candidates": {
-                "self_host": _self_host(LLAMA_70B, "0.96", "eval-code-3"),
-                "api": [_api("anthropic", "claude-sonnet-4-5", "1.0", "incumbent"), _api("openai", "gpt-4o", "0.91", "eval-code-3")],
+                "self_host": self_host_candidate(LLAMA_70B, "0.96", "eval-code-3"),
+                "api": [
+                    api_candidate("anthropic", "claude-sonnet-4-5", "1.0", "incumbent"),
+                    api_candidate("openai", "gpt-4o", "0.91", "eval-code-3"),
+                ],
             },
-            "questions": _questions(
+            "questions": answers(
                 engineering_capability={"answer": False, "evidence": "run by a contractor until further notice", "owner": "engineering"}
             ),
             "migration": {"cost": 80_000, "months": 3, "back_cost": 40_000},
@@ -159,11 +160,11 @@ WORKLOADS: tuple[Workload, ...] = (
             "tier": 1,
             "candidates": {
                 "api": [
-                    _api("anthropic", "claude-opus-4-5", "1.0", "incumbent", frontier=True),
-                    _api("anthropic", "claude-haiku-4-5", "0.95", "eval-strategy-1"),
+                    api_candidate("anthropic", "claude-opus-4-5", "1.0", "incumbent", frontier=True),
+                    api_candidate("anthropic", "claude-haiku-4-5", "0.95", "eval-strategy-1"),
                 ]
             },
-            "questions": _questions(frontier_required={"answer": True, "evidence": "eval-strategy-1", "owner": "strategy"}),
+            "questions": answers(frontier_required={"answer": True, "evidence": "eval-strategy-1", "owner": "strategy"}),
             "migration": {"cost": 40_000, "months": 2},
         },
     ),
@@ -180,10 +181,10 @@ WORKLOADS: tuple[Workload, ...] = (
             "match": [{"source": "gateway-openai", "project": "proj_legal"}],
             "tier": 2,
             "candidates": {
-                "self_host": _self_host(LLAMA_70B, "0.96", "eval-legal-2"),
-                "api": [_api("openai", "gpt-4o", "1.0", "incumbent")],
+                "self_host": self_host_candidate(LLAMA_70B, "0.96", "eval-legal-2"),
+                "api": [api_candidate("openai", "gpt-4o", "1.0", "incumbent")],
             },
-            "questions": _questions(data_must_stay=None),
+            "questions": answers(data_must_stay=None),
             "migration": {"cost": 40_000, "months": 2},
         },
     ),
@@ -200,13 +201,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "match": [{"source": "summaries-log"}],
             "tier": 3,
             "candidates": {
-                "self_host": _self_host(LLAMA_70B, "0.97", "eval-summaries-5"),
+                "self_host": self_host_candidate(LLAMA_70B, "0.97", "eval-summaries-5"),
                 "api": [
-                    _api("openai", "gpt-4o", "1.0", "incumbent"),
-                    _api("google", "gemini-2.5-flash", "0.98", "eval-summaries-5"),
+                    api_candidate("openai", "gpt-4o", "1.0", "incumbent"),
+                    api_candidate("google", "gemini-2.5-flash", "0.98", "eval-summaries-5"),
                 ],
             },
-            "questions": _questions(),
+            "questions": answers(),
             "migration": {"cost": 30_000, "months": 2},
         },
     ),
@@ -223,13 +224,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "match": [{"source": "search-log"}],
             "tier": 3,
             "candidates": {
-                "self_host": _self_host(LLAMA_8B, "0.96", "eval-search-1"),
+                "self_host": self_host_candidate(LLAMA_8B, "0.96", "eval-search-1"),
                 "api": [
-                    _api("openai", "gpt-4o-mini", "1.0", "incumbent"),
-                    _api("groq", "llama-3.1-8b-instant", "0.90", "eval-search-1"),
+                    api_candidate("openai", "gpt-4o-mini", "1.0", "incumbent"),
+                    api_candidate("groq", "llama-3.1-8b-instant", "0.90", "eval-search-1"),
                 ],
             },
-            "questions": _questions(),
+            "questions": answers(),
             "migration": {"cost": 20_000, "months": 1},
         },
     ),
@@ -246,10 +247,10 @@ WORKLOADS: tuple[Workload, ...] = (
             "match": [{"source": "gateway-google", "api_key": "key-hr-*"}],
             "tier": 2,
             "candidates": {
-                "self_host": _self_host(LLAMA_8B, "0.96", "eval-hr-1"),
-                "api": [_api("google", "gemini-2.5-flash", "1.0", "incumbent")],
+                "self_host": self_host_candidate(LLAMA_8B, "0.96", "eval-hr-1"),
+                "api": [api_candidate("google", "gemini-2.5-flash", "1.0", "incumbent")],
             },
-            "questions": _questions(data_must_stay={"answer": True, "evidence": "works agreement, section 4", "owner": "data-protection"}),
+            "questions": answers(data_must_stay={"answer": True, "evidence": "works agreement, section 4", "owner": "data-protection"}),
             "migration": {"cost": 20_000, "months": 1},
         },
     ),
@@ -266,10 +267,10 @@ WORKLOADS: tuple[Workload, ...] = (
             "match": [{"source": "gateway-google", "api_key": "key-voice"}],
             "tier": 3,
             "candidates": {
-                "self_host": _self_host(LLAMA_8B, "0.97", "eval-voice-1"),
-                "api": [_api("google", "gemini-2.5-flash", "1.0", "incumbent")],
+                "self_host": self_host_candidate(LLAMA_8B, "0.97", "eval-voice-1"),
+                "api": [api_candidate("google", "gemini-2.5-flash", "1.0", "incumbent")],
             },
-            "questions": _questions(planned_life_months=24),
+            "questions": answers(planned_life_months=24),
             "migration": {"cost": 20_000, "months": 1},
         },
     ),
@@ -287,13 +288,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "size_class": "medium",
             "tier": 3,
             "candidates": {
-                "self_host": _self_host(LLAMA_70B, "1.0", "incumbent"),
+                "self_host": self_host_candidate(LLAMA_70B, "1.0", "incumbent"),
                 "api": [
-                    _api("anthropic", "claude-haiku-4-5", "0.99", "eval-documents-9"),
-                    _api("groq", "llama-3.3-70b-versatile", "0.93", "eval-documents-9"),
+                    api_candidate("anthropic", "claude-haiku-4-5", "0.99", "eval-documents-9"),
+                    api_candidate("groq", "llama-3.3-70b-versatile", "0.93", "eval-documents-9"),
                 ],
             },
-            "questions": _questions(fine_tuning_required={"answer": True, "evidence": "eval-documents-9", "owner": "claims"}),
+            "questions": answers(fine_tuning_required={"answer": True, "evidence": "eval-documents-9", "owner": "claims"}),
             "migration": {"cost": 50_000, "months": 2},
         },
     ),
@@ -310,10 +311,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "match": [{"tag.workload": "meeting-notes"}],
             "tier": 3,
             "candidates": {
-                "self_host": _self_host(LLAMA_70B, "1.0", "incumbent"),
-                "api": [_api("openai", "gpt-4o", "0.99", "eval-notes-2"), _api("google", "gemini-2.5-flash", "0.92", "eval-notes-2")],
+                "self_host": self_host_candidate(LLAMA_70B, "1.0", "incumbent"),
+                "api": [
+                    api_candidate("openai", "gpt-4o", "0.99", "eval-notes-2"),
+                    api_candidate("google", "gemini-2.5-flash", "0.92", "eval-notes-2"),
+                ],
             },
-            "questions": _questions(),
+            "questions": answers(),
             "migration": {"cost": 20_000, "months": 1},
         },
     ),
@@ -331,13 +335,13 @@ WORKLOADS: tuple[Workload, ...] = (
             "size_class": "small",
             "tier": 3,
             "candidates": {
-                "self_host": _self_host(LLAMA_8B, "1.0", "incumbent"),
+                "self_host": self_host_candidate(LLAMA_8B, "1.0", "incumbent"),
                 "api": [
-                    _api("groq", "llama-3.1-8b-instant", "0.99", "eval-tags-4"),
-                    _api("openai", "gpt-4o-mini", "1.0", "eval-tags-4"),
+                    api_candidate("groq", "llama-3.1-8b-instant", "0.99", "eval-tags-4"),
+                    api_candidate("openai", "gpt-4o-mini", "1.0", "eval-tags-4"),
                 ],
             },
-            "questions": _questions(),
+            "questions": answers(),
             "migration": {"cost": 20_000, "months": 1, "back_cost": 10_000},
         },
     ),
@@ -355,10 +359,10 @@ WORKLOADS: tuple[Workload, ...] = (
             "size_class": "small",
             "tier": 2,
             "candidates": {
-                "self_host": _self_host({**LLAMA_8B, "profile": "l40s-8b-fp8", "gpu_price": "aws-l40s"}, "1.0", "incumbent"),
-                "api": [_api("google", "gemini-2.5-flash", "0.98", "eval-claims-2")],
+                "self_host": self_host_candidate({**LLAMA_8B, "profile": "l40s-8b-fp8", "gpu_price": "aws-l40s"}, "1.0", "incumbent"),
+                "api": [api_candidate("google", "gemini-2.5-flash", "0.98", "eval-claims-2")],
             },
-            "questions": _questions(
+            "questions": answers(
                 data_must_stay={"answer": True, "evidence": "medical confidentiality", "owner": "data-protection"}, planned_life_months=48
             ),
             "migration": {"cost": 20_000, "months": 1},

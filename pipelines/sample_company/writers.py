@@ -42,15 +42,43 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def write_csv_gz(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """One compressed CSV file; neither time nor name stand in its gzip header."""
+    """One compressed CSV file."""
+    _write_gz(path, csv_text(columns, rows))
+
+
+def _write_gz(path: Path, text: str) -> None:
+    """Neither time nor name stand in the gzip header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-        packed.write(csv_text(columns, rows).encode("utf-8"))
+        packed.write(text.encode("utf-8"))
 
 
 def write_ndjson(path: Path, rows: Iterable[Row]) -> None:
     """One JSON object a line."""
-    write_text(path, "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
+    write_text(path, _ndjson_text(rows))
+
+
+def write_ndjson_gz(path: Path, rows: Iterable[Row]) -> None:
+    """The same, compressed."""
+    _write_gz(path, _ndjson_text(rows))
+
+
+def _ndjson_text(rows: Iterable[Row]) -> str:
+    return "".join(_json_text(row) + "\n" for row in rows)
+
+
+def write_json(path: Path, document: object) -> None:
+    """One JSON document, compact."""
+    write_text(path, _json_text(document))
+
+
+def write_json_gz(path: Path, document: object) -> None:
+    """The same, compressed."""
+    _write_gz(path, _json_text(document))
+
+
+def _json_text(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def write_parquet(path: Path, schema: pa.Schema, rows: Sequence[Row]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from small_company import MONTHS, Place, bill_name, bill_rows, crossover, write_rows
 
 MAY, JUNE = MONTHS
@@ -80,3 +81,16 @@ def test_closed_rows_that_were_tampered_with_stop_the_run(published: Place) -> N
     outcome = published.run()
     assert outcome.code == 1
     assert "are not as they were closed" in outcome.out + outcome.err
+
+
+def test_nothing_is_closed_on_rates_that_were_never_published(published: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fx = published.folder / "fx.csv"
+    fx.write_text(fx.read_text().replace("1.10", "1.50"))
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.run.publish", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        assert published.run().code == 1
+    code, said = command(published, "close", "2026-05")
+    assert code == 2
+    assert "the last run was not published" in said
+    assert published.run().code == 0
+    assert command(published, "close", "2026-05")[0] == 0

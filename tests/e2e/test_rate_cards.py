@@ -53,6 +53,15 @@ def test_hours_without_a_cost_cost_what_the_card_says(rated: Place) -> None:
     ]
 
 
+def test_a_large_line_is_no_trouble(rated: Place) -> None:
+    """A fleet of a thousand GPUs, a month at once: 744,000 hours."""
+    row = bill_row(date(2026, 6, 1), "", ProviderName="CoreWeave", SkuId="h100-80gb", ConsumedQuantity="744000", ConsumedUnit="Hours")
+    write_rows(rated.folder / "coreweave.csv", [row], COLUMNS)
+    write_rows(rated.folder / "card.csv", [card(currency="EUR")], CARD)
+    assert rated.run().code == 0
+    assert rated.cost("source_id = 'coreweave'") == Decimal("5495184")  # 744,000 x 6.155 x 1.20
+
+
 def test_a_price_holds_from_its_first_day_until_before_its_end(rated: Place) -> None:
     write_rows(rated.folder / "card.csv", [card(end="2026-06-02"), card(start="2026-06-02", unit_price="5")], CARD)
     assert rated.run().code == 0

@@ -122,6 +122,18 @@ def test_a_rule_splits_writes_so_that_the_long_ones_stay_a_part():
         "CREATE TABLE allocation.usage_rule_share AS SELECT 'shared' AS rule_id, DATE '2025-11-01' AS month, w AS workload_id, "
         "CAST(CASE w WHEN 'a' THEN 0.4 ELSE 0.2 END AS DECIMAL(38, 18)) AS share FROM (VALUES ('a'), ('b'), ('c'), ('d')) AS v (w)"
     )
+    no_rest = ", ".join(
+        f"CAST(NULL AS {kind}) AS {name}"
+        for kind, names in {
+            "VARCHAR": ("source_id", "pool_id", "model"),
+            "DATE": ("usage_date", "month"),
+            "TIMESTAMP": ("usage_hour",),
+            "BIGINT": ("requests", "input_uncached_tokens", "cache_read_tokens", "output_tokens"),
+            "DECIMAL(38, 9)": ("attention_tokens", "replica_seconds"),
+        }.items()
+        for name in names
+    )
+    con.execute(f"CREATE TABLE allocation.serving_rest AS SELECT {no_rest} WHERE false")
     sql_models.build(con, sql_models.models()["allocation.usage"])
     rows = con.execute("SELECT workload_id, cache_write_tokens, cache_write_1h_tokens FROM allocation.usage ORDER BY 1").fetchall()
     assert rows == [("a", 5, 4), ("b", 0, 0), ("c", 0, 0), ("d", 0, 0)]

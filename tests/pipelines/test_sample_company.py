@@ -9,7 +9,9 @@ import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -17,10 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.config import load_company
+from models.config.sources import SourceKind
 from models.errors import ConfigError
 from pipelines.sample_company import SampleCompany, write_sample_company
 from pipelines.sample_company.logs import usage_of
 from pipelines.sample_company.months import add_months, last_day, months_ending
+from pipelines.sample_company.small_workloads import SMALL_WORKLOADS
 from pipelines.sample_company.story import STREAMS, WORKLOADS, Stream, Traffic
 
 LAST_MONTH = date(2026, 9, 1)
@@ -234,6 +238,124 @@ def test_the_contractors_come_in_a_workbook(company: SampleCompany, truth: dict)
     assert Decimal(truth["people"]["contractors"]["2026-09"]["total"]) == Decimal("0.75")
 
 
+# --- the small sources: what a reader of their files adds up by hand, in September 2026 (22 working days, 4 Mondays)
+
+
+def page(path: Path) -> dict:
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return json.loads(content, parse_float=Decimal)
+
+
+def billed(truth: dict, source: str, month: str = "2026-09") -> Decimal:
+    return Decimal(truth["money"][source]["periods"][month]["billed"])
+
+
+def test_openais_pages_tell_of_usage_and_dollars(company: SampleCompany, truth: dict) -> None:
+    saved = company.directory / "saved" / "openai"
+    used = [row for bucket in page(saved / "usage-2026-09.json")["data"] for row in bucket["results"]]
+    # 4,100 requests of 1,200 tokens in, 300 of them cached
+    assert {(row["num_model_requests"], row["input_tokens"], row["input_cached_tokens"]) for row in used} == {(4_100, 4_920_000, 1_230_000)}
+    charged = [row["amount"]["value"] for bucket in page(saved / "costs-2026-09.json")["data"] for row in bucket["results"]]
+    # a day: 3.69 million at $0.15, 1.23 million at $0.075, 1.64 million at $0.60
+    assert sum(charged) == 22 * (Decimal("0.5535") + Decimal("0.09225") + Decimal("0.984")) == billed(truth, "openai-reports")
+
+
+def test_anthropics_pages_tell_of_cents(company: SampleCompany, truth: dict) -> None:
+    (saved,) = (company.directory / "saved" / "anthropic").glob("cost-2026-09-*.json")
+    cents = [Decimal(row["amount"]) for bucket in page(saved)["data"] for row in bucket["results"]]
+    # a day: 3.15 million at $1, 1.05 million at $0.10, 0.21 million at $1.25, 0.42 million at $5, and searches for 12 cents
+    assert sum(cents) == 22 * (315 + Decimal("10.5") + Decimal("26.25") + 210 + 12)
+    assert sum(cents) / 100 == billed(truth, "anthropic-reports")
+
+
+def test_a_month_of_anthropics_costs_was_saved_again_when_it_was_whole(company: SampleCompany, truth: dict) -> None:
+    early, late = sorted((company.directory / "saved" / "anthropic").glob("cost-2026-06-*.json"))
+    sums = [sum(Decimal(row["amount"]) for bucket in page(path)["data"] for row in bucket["results"]) / 100 for path in (early, late)]
+    assert (early.stem[-10:], late.stem[-10:]) == ("2026-07-01", "2026-07-08")
+    assert sums[0] == sums[1] * 20 / 22
+    assert sums[1] == billed(truth, "anthropic-reports", "2026-06")
+
+
+def test_openrouters_answer_reaches_back_thirty_days(company: SampleCompany, truth: dict) -> None:
+    rows = page(company.directory / "saved" / "openrouter" / "activity-2026-09-30.json")["data"]
+    assert (rows[0]["date"], rows[-1]["date"], len(rows)) == ("2026-09-01", "2026-09-30", 30)
+    assert sum(row["usage"] for row in rows) == 30 * Decimal("0.07") == billed(truth, "openrouter")  # 100,000 at $0.40, 15,000 at $2
+
+
+def test_the_gateways_rows_name_their_teams_and_servers(company: SampleCompany, truth: dict) -> None:
+    rows = [json.loads(line) for line in (company.directory / "logs" / "litellm-2026-09.ndjson").read_text().splitlines()]
+    of_team = {team: [row for row in rows if row["team_id"] == team] for team in ("team-labs", "team-care")}
+    assert (len(of_team["team-labs"]), len(of_team["team-care"])) == (22 * 4, 22 * 6)
+    assert {row["api_base"] for row in of_team["team-care"]} == {"http://core-70b.internal:8000/v1"}
+    assert truth["workloads"]["reply-drafts"]["months"]["2026-09"]["input_uncached_tokens"] == 22 * 6 * 1_200
+    assert len({row["litellm_call_id"] for row in rows}) == len(rows)
+
+
+def test_bedrocks_objects_lie_under_their_hours(company: SampleCompany, truth: dict) -> None:
+    folder = company.directory / "logs" / "bedrock" / "AWSLogs" / "210987650002" / "BedrockModelInvocationLogs" / "us-east-1"
+    objects = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.json.gz"))
+    assert len(objects) == 13  # the Mondays of July to September
+    assert objects[-1] == "2026/09/28/06/20260928T060000000Z_202609280600.json.gz"
+    records = [json.loads(line) for line in gzip.decompress((folder / objects[-1]).read_bytes()).splitlines()]
+    assert sum(record["input"]["inputTokenCount"] for record in records) == 40 * 60_000
+    assert truth["logs"]["bedrock"]["2026-09"]["output_tokens"] == 4 * 40 * 2_000
+
+
+def test_the_second_accounts_export_is_what_its_manifest_names(company: SampleCompany, truth: dict) -> None:
+    export = company.directory / "billing" / "aws-labs" / "labs-cur2"
+    for month, expected in truth["money"]["aws-labs"]["periods"].items():
+        manifest = page(export / "metadata" / f"BILLING_PERIOD={month}" / "labs-cur2-Manifest.json")
+        (named,) = manifest["dataFiles"]
+        data = export / "data" / f"BILLING_PERIOD={month}" / named["s3Uri"].rsplit("/", 1)[1]
+        assert data.stat().st_size == named["size"]
+        assert sum(Decimal(row["line_item_unblended_cost"]) for row in rows_of(data)) == Decimal(expected["billed"])
+    # storage, four Mondays' notebooks and tokens, and 19 % on it
+    before_tax = 250 * Decimal("0.023") + 4 * (8 * Decimal("0.23") + Decimal("2.4") * Decimal("0.06") + Decimal("0.08") * Decimal("0.24"))
+    assert billed(truth, "aws-labs") == round(before_tax * Decimal("1.19"), 2) == Decimal("16.38")
+
+
+def test_googles_invoice_month_is_not_the_month_of_use(company: SampleCompany, truth: dict) -> None:
+    folder = company.directory / "billing" / "gcp" / "invoice_month=202608"
+    rows = [json.loads(line, parse_float=Decimal) for path in folder.iterdir() for line in path.read_text().splitlines()]
+    assert [row["usage_start_time"] for row in rows][-1] == "2026-09-01 03:00:00 UTC"
+    credits = sum(credit["amount"] for row in rows for credit in row["credits"])
+    # storage, four scans of two terabytes, of which one is free, and the evening's fifth of one
+    assert sum(row["cost"] for row in rows) + credits == Decimal("11.50") + 4 * Decimal("12.50") - Decimal("6.25") + Decimal("1.25")
+    assert billed(truth, "gcp", "2026-08") == Decimal("56.50")
+    assert billed(truth, "gcp") == Decimal("55.25")
+
+
+def test_coreweaves_hours_have_no_cost_and_a_rate_card(company: SampleCompany, truth: dict) -> None:
+    hours = rows_of(company.directory / "billing" / "coreweave" / "focus-2026-09.csv")
+    assert sum(int(row["ConsumedQuantity"]) for row in hours) == 12
+    assert not {"BilledCost", "EffectiveCost"} & set(hours[0])
+    prices = [(row["start"], row["end"], row["unit_price"]) for row in rows_of(company.directory / "coreweave-rates.csv")]
+    assert prices == [("", "2026-08-01", "6.16"), ("2026-08-01", "", "5.90")]
+    effective = {month: Decimal(period["effective"]) for month, period in truth["money"]["coreweave"]["periods"].items()}
+    assert effective == {"2026-07": Decimal("73.92"), "2026-08": Decimal("70.80"), "2026-09": Decimal("70.80")}
+
+
+def test_the_servers_counted_what_the_logs_tell_and_a_nightly_check(company: SampleCompany, truth: dict) -> None:
+    series = page(company.directory / "metrics" / "vllm-2026-09.json.gz")["data"]["result"]
+    counted: dict[str, int] = {}
+    for each in series:
+        values = [int(value) for _, value in each["values"]]
+        assert len(values) == 30 * 24 + 1
+        name = each["metric"]["__name__"]
+        risen = sum(now - before if now >= before else now for before, now in pairwise(values))
+        counted[name] = counted.get(name, 0) + risen
+    logged = [truth["workloads"][workload]["months"]["2026-09"] for workload in ("document-extraction", "meeting-notes", "reply-drafts")]
+    assert counted["vllm:prompt_tokens_total"] == sum(months["input_uncached_tokens"] for months in logged) + 30 * 10_000
+    assert counted["vllm:generation_tokens_total"] == sum(months["output_tokens"] for months in logged) + 30 * 1_000
+    assert counted["vllm:request_success_total"] == sum(months["requests"] for months in logged) + 30 * 20
+
+
+def test_a_server_was_restarted(company: SampleCompany) -> None:
+    series = page(company.directory / "metrics" / "vllm-2026-09.json.gz")["data"]["result"]
+    restarts = [sum(int(b[1]) < int(a[1]) for a, b in pairwise(each["values"])) for each in series]
+    assert sorted(restarts) == [0] * 9 + [1] * 3  # three counters of one of four servers
+
+
 # --- what the story promises
 
 
@@ -273,7 +395,7 @@ def test_the_bill_has_credits_tax_support_and_a_refund(company: SampleCompany) -
 
 def test_the_ledger_ties_but_for_one_month(company: SampleCompany, truth: dict) -> None:
     control = rows_of(company.directory / "ledger" / "control.csv")
-    assert len(control) == 4 * 11
+    assert len(control) == 6 * 11
     differing = [line for line in truth["controls"] if line["status"] == "differs"]
     assert [(line["issuer"], line["period"]) for line in differing] == [("Nordmeer Cloud GmbH", "2026-06")]
     assert Decimal(differing[0]["billed"]) - Decimal(differing[0]["control"]) == 119
@@ -284,9 +406,9 @@ def test_the_ledger_ties_but_for_one_month(company: SampleCompany, truth: dict) 
 
 def test_every_workload_has_usage_and_an_expectation(truth: dict) -> None:
     assert {stream.workload for stream in STREAMS if stream.workload} == {workload.id for workload in WORKLOADS}
-    for workload in WORKLOADS:
+    for workload in (*WORKLOADS, *SMALL_WORKLOADS):
         told = truth["workloads"][workload.id]
-        assert told["months"]["2026-09"]["requests"] > 0
+        assert told["months"]["2026-09"]["output_tokens"] > 0
         assert told["recommendation"]
         assert told["reason"]
     assert truth["workloads"]["unattributed"]["months"]["2026-09"]["requests"] > 0
@@ -302,6 +424,7 @@ def test_the_pilot_is_47_days_old(company: SampleCompany) -> None:
 
 def test_the_configuration_is_valid(company: SampleCompany) -> None:
     loaded = load_company(company.config)
-    assert [workload.id for workload in loaded.workloads] == [workload.id for workload in WORKLOADS]
+    assert [workload.id for workload in loaded.workloads] == [workload.id for workload in (*WORKLOADS, *SMALL_WORKLOADS)]
     assert {source.id for source in loaded.sources} >= {stream.source for stream in STREAMS}
+    assert {source.kind for source in loaded.sources} == set(get_args(SourceKind))
     assert [pool.id for pool in loaded.pools] == ["core-70b", "tagger-8b", "vault-8b"]

@@ -62,7 +62,7 @@ def staged(folder: Path, kind: str, name: str, data: bytes) -> list[dict[str, An
         for schema in ("config", "landing", "staging", "facts"):
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         source = Source.model_validate({"id": "bill", "kind": kind, "path": name})
-        stage_views(con, SimpleNamespace(currency="USD"), source, SHAPES[kind], view(con, SHAPES[kind], [file]))
+        stage_views(con, SimpleNamespace(currency="USD", sources=()), source, SHAPES[kind], view(con, SHAPES[kind], [file]))
         found = con.execute(f"SELECT * FROM staging.{kind} ORDER BY row_number")
         return [dict(zip([column[0] for column in found.description], row, strict=True)) for row in found.fetchall()]
 

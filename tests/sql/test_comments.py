@@ -11,10 +11,13 @@ import pytest
 import sqlglot
 
 from models.config import load_company
-from models.economics.crossover_tables import COST_COMPONENTS, CROSSOVER_MONTHLY
+from models.economics.crossover_tables import COST_COMPONENTS, CROSSOVER_MONTHLY, POOL_MARGINAL
+from models.economics.curve import CROSSOVER_CURVE, CROSSOVER_INTERVALS, CROSSOVER_PRIORS
 from models.economics.placement import RULES as DECISION_RULES
 from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES
 from models.economics.red_flags import RED_FLAGS
+from models.economics.scenarios import DECISION_SCENARIOS
+from models.economics.sensitivity import DECISION_SENSITIVITY
 from models.reference import cost_categories
 from pipelines import sql_models
 from pipelines.publish import comments
@@ -25,6 +28,12 @@ MARTS = {model.name.removeprefix("marts."): model for model in sql_models.stage(
 DECISIONS = {
     "crossover_monthly": [*CROSSOVER_MONTHLY],
     "crossover_cost_components": [*COST_COMPONENTS],
+    "crossover_curve": [*CROSSOVER_CURVE],
+    "crossover_intervals": [*CROSSOVER_INTERVALS],
+    "crossover_priors": [*CROSSOVER_PRIORS],
+    "pool_marginal_monthly": [*POOL_MARGINAL],
+    "decision_sensitivity": [*DECISION_SENSITIVITY],
+    "decision_scenarios": [*DECISION_SCENARIOS],
     "placement_recommendations": [*RECOMMENDATIONS, "snapshot_id"],
     "placement_questions": [*QUESTIONS],
     "placement_rules": [*RULES],

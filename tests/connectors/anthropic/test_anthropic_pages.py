@@ -88,7 +88,6 @@ def test_token_buckets_are_disjoint_as_given(tmp_path: Path) -> None:
     assert row == {
         "row_number": 1,
         "usage_at": datetime(2026, 5, 1, 9),
-        "requests": 0,
         "input_uncached_tokens": 1500,
         "cache_read_tokens": 200,
         "cache_write_tokens": 1500,

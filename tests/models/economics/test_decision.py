@@ -316,12 +316,12 @@ def test_leaving_a_large_pool_saves_its_spare_replicas() -> None:
     assert stays["saving_monthly"] + stays["alternative_cost_monthly"] == pytest.approx(expected)
 
 
-def test_a_pool_with_commitments_is_kept_until_they_end() -> None:
+def test_a_pool_with_commitments_is_left_for_what_they_do_not_bind() -> None:
     bound = {**POOL, "commitments": [{"ends": "2027-03-31", "monthly": 5000}]}
-    kept = recommended(decide(on_pool({"tags": 432}, pool=bound)), "tags")
-    assert (kept["recommendation"], kept["reason"]) == ("stay_self_hosted", "npv")
-    over = {**POOL, "commitments": [{"ends": "2026-08-31", "monthly": 5000}]}
-    assert recommended(decide(on_pool({"tags": 432}, pool=over)), "tags")["recommendation"] == "move_to_api"
+    left = recommended(decide(on_pool({"tags": 432}, pool=bound)), "tags")
+    free = recommended(decide(on_pool({"tags": 432})), "tags")
+    assert (left["recommendation"], left["reason"]) == ("move_to_api", "cost")
+    assert left["saving_monthly"] == pytest.approx(free["saving_monthly"] - 5000)
 
 
 def test_a_hybrids_sides_add_up_to_today() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from datetime import date, timedelta
@@ -129,6 +130,14 @@ def test_cost_never_overrides_a_gate(alternative: Any, placement: str) -> None:
         assert decided.verdict.recommendation == without.verdict.recommendation
 
 
+@given(SIDES, st.lists(st.floats(0.01, 100), min_size=2, max_size=20))
+def test_within_a_step_more_volume_makes_self_hosting_cheaper_per_token(side: SelfHostedSide, volumes: list[float]) -> None:
+    ordered = sorted(volumes)
+    for less, more in itertools.pairwise(ordered):
+        if side.at(less) == side.at(more):
+            assert side.at(more) / more <= side.at(less) / less
+
+
 def two_sided(requests: float, price: float, order: int = 1) -> DecisionInputs:
     """A workload on an API and one on a pool, in either order, at so many times gpt-4o's price."""
     on_api, on_pool = usage("chat", requests, JUNE, AS_OF, hours=range(8, 12)), usage("tags", 432, JUNE, AS_OF, pool="p", hours=range(8, 12))
@@ -174,7 +183,7 @@ def recommendations(decided: DecisionOutputs) -> dict[str, str]:
 @settings(max_examples=12, deadline=None)
 def test_a_dearer_api_never_turns_a_move_into_a_stay(requests: float, price: float, dearer: float) -> None:
     before, after = (recommendations(decide(two_sided(requests, times))) for times in (price, price * dearer))
-    assert not (before["chat"] == "move_to_self_host" and after["chat"] == "stay_on_api")
+    assert not (before["chat"] in ("move_to_self_host", "split") and after["chat"] == "stay_on_api")
     assert not (before["tags"] == "stay_self_hosted" and after["tags"] == "move_to_api")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from models.economics.comparison import Comparison
 from models.economics.ledger import PricedOffer
 from models.economics.placement import RULES, Answers, Case, Thresholds, place
+from models.economics.switching import AcceptedMove
 from models.economics.uncertainty import Odds
 
 ANSWERS = Answers(data_must_stay=False, frontier_required=False, engineering_capability=True, planned_life_months=36)
@@ -178,9 +180,58 @@ def test_the_first_failed_test_is_the_reason(reason: str, failing: dict[str, Any
     assert decided(case(alternatives=(comparison(**failing),))) == ("stay_on_api", "cost", reason)
 
 
-def test_a_pool_with_commitments_is_not_left() -> None:
-    committed = case(placement="self_host", alternatives=(comparison("api", is_committed=True),))
-    assert decided(committed) == ("stay_self_hosted", "cost", "npv")
+NOW, LATER = date(2026, 11, 1), date(2027, 4, 1)
+
+
+def test_of_two_dates_the_one_of_the_higher_npv_is_taken() -> None:
+    dates = (comparison("api", effective_date=NOW, npv=100.0), comparison("api", effective_date=LATER, npv=200.0))
+    assert chosen(case(placement="self_host", alternatives=dates)) == ("move_to_api", LATER)
+
+
+def test_a_date_on_which_it_passes_comes_before_one_of_a_higher_npv() -> None:
+    dates = (comparison("api", saving=1.0, effective_date=NOW, npv=300.0), comparison("api", effective_date=LATER, npv=200.0))
+    assert chosen(case(placement="self_host", alternatives=dates)) == ("move_to_api", LATER)
+    failing = (dates[0], replace(dates[1], npv=-1.0))
+    assert decided(case(placement="self_host", alternatives=failing)) == ("stay_self_hosted", "cost", "dead_band")
+
+
+def chosen(given: Case) -> tuple[str, date | None]:
+    verdict = place(given).verdict
+    return verdict.recommendation, verdict.comparison.effective_date if verdict.comparison else None
+
+
+def test_a_split_wins_where_it_saves_more() -> None:
+    both = (comparison("split", saving=12_000), comparison("self_host", saving=9_000))
+    assert decided(case(alternatives=both))[0] == "split"
+    assert decided(case(alternatives=(replace(both[0], npv=-1.0), both[1])))[0] == "move_to_self_host"
+    assert decided(case(alternatives=(both[0], comparison("self_host", saving=15_000))))[0] == "move_to_self_host"
+
+
+def test_a_short_life_stops_a_split_of_what_is_not_self_hosted() -> None:
+    split = (comparison("split"),)
+    assert decided(case(alternatives=split, answers=answers(planned_life_months=6))) == ("stay_on_api", "life", "life")
+    assert decided(case(placement="self_host", alternatives=split, answers=answers(planned_life_months=6)))[0] == "split"
+
+
+MOVED = AcceptedMove("move_to_self_host", "2026-Q2", "2026-Q4")
+
+
+def test_after_a_move_nothing_moves_back_for_its_cost() -> None:
+    assert decided(case(**SELF_HOSTED, cooling=MOVED)) == ("stay_self_hosted", "cost", "cool_down")
+
+
+def test_an_accepted_move_that_is_still_to_be_made_is_recommended_again() -> None:
+    assert decided(case(cooling=MOVED))[0] == "move_to_self_host"
+    assert decided(case(alternatives=(comparison("split", saving=20_000), comparison()), cooling=MOVED))[0] == "move_to_self_host"
+
+
+def test_no_cool_down_stops_a_gate() -> None:
+    assert decided(case(**SELF_HOSTED, cooling=MOVED, answers=answers(frontier_required=True)))[0] == "move_to_api"
+
+
+def test_what_would_not_move_anyway_keeps_its_own_reason() -> None:
+    given = case(placement="self_host", alternatives=(comparison("api", saving=1_000),), cooling=MOVED)
+    assert decided(given) == ("stay_self_hosted", "cost", "dead_band")
 
 
 def test_a_hybrid_takes_the_larger_saving_of_two_that_pass() -> None:

@@ -1,0 +1,176 @@
+"""What a placement of all workloads costs, exactly: every hour of the window, whole replicas, whole instances.
+
+Here: the fleets of a pool (2.1 for what is self-hosted, 2.12 for a base load whose rest goes to an API) and the sum over a portfolio. The
+optimum's cost is always this one. Not here: which placement to choose (milp, optimum).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.economics.capacity import Floats, gpus_bought, peak_of_hours, replicas_needed, whole
+from models.economics.portfolio.inputs import API, SELF_HOST, SPLIT, Pool, Portfolio, PortfolioWorkload
+
+Sides = npt.NDArray[np.int8]
+"""A placement: each workload's side, in order of their ids."""
+
+Booleans = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PoolCost:
+    """One pool under a placement: its fleets' GPUs, and the money of all that could be there: GPUs, and what is left to APIs."""
+
+    cost: float
+    gpus: int
+    gpu_cost: float
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is self-hosted there."""
+        return self.gpus > 0
+
+
+class PoolBook:
+    """One pool and the workloads that may join it, with their work in replicas (usable work of one in an hour = 1)."""
+
+    def __init__(self, pool: Pool, members: list[int], workloads: list[PortfolioWorkload], quantile: float) -> None:
+        self.pool, self.quantile = pool, quantile
+        self.hours: int = workloads[members[0]].work_seconds.size
+        self.members = np.array(members, dtype=np.int64)
+        self.load: Floats = np.array([workloads[member].work_seconds for member in members]) / pool.usable_seconds_per_hour
+        self.api_total = np.array([workloads[member].api_total for member in members])
+        works = self.load.sum(axis=1)
+        tokens = np.array([workloads[member].api_cost_monthly or 0.0 for member in members])
+        self.price: Floats = np.divide(tokens, works, out=np.zeros_like(works), where=works > 0)
+        """What an API takes for an hour's work of one replica, by workload: what overflows costs its part of the work."""
+        self.choices = [workloads[member].choices for member in members]
+        self.cheapest_first = np.argsort(self.price, kind="stable")
+        replicas, instance = pool.gpus_per_replica, pool.gpus_per_instance
+        self.step_replicas = max(1, instance // replicas) if max(replicas, instance) % min(replicas, instance) == 0 else 1
+        self.is_even = self.step_replicas > 1 or replicas % instance == 0
+
+    def cost(self, sides: Sides) -> PoolCost:
+        """The pool under its members' sides."""
+        left_to_apis = float(self.api_total[sides == API].sum())
+        gpus = 0
+        if (sides == SELF_HOST).any():
+            gpus += self.gpus(self.replicas(self.load[sides == SELF_HOST].sum(axis=0)))
+        if (sides == SPLIT).any():
+            base = self.base_load(sides == SPLIT)
+            gpus += self.gpus(base)
+            left_to_apis += float(self.overflow(sides == SPLIT, base) @ self.price)
+        gpu_cost = gpus * self.pool.gpu_cost_monthly
+        return PoolCost(gpu_cost + left_to_apis, gpus, gpu_cost)
+
+    def replicas(self, load: Floats) -> int:
+        """Replicas that an hourly load needs, the spare included (2.1)."""
+        return replicas_needed(peak_of_hours(load, self.hours, self.quantile), self.pool.spare_replicas)
+
+    def gpus(self, replicas: int) -> int:
+        """GPUs of so many replicas, in whole instances."""
+        return gpus_bought(replicas, self.pool.gpus_per_replica, self.pool.gpus_per_instance)
+
+    def overflow(self, who: Booleans, replicas: int) -> Floats:
+        """What of each member's work is beyond so many replicas, over the window: the cheapest on an API goes there first."""
+        order, stacked = self._stacked(who)
+        beyond = stacked[-1] - replicas
+        over = beyond > 0
+        gone = np.zeros(len(self.members))
+        gone[order] = np.diff(np.minimum(stacked[:, over], beyond[over]).sum(axis=1), prepend=0.0)
+        return gone
+
+    def base_load(self, who: Booleans) -> int:
+        """The replicas, at least one and without a spare, at which GPUs and overflow together cost least (2.12); the fewest of several."""
+        order, stacked = self._stacked(who)
+        dearer_than_next = -np.diff(self.price[order], append=0.0)
+
+        def cost(steps: int) -> float:
+            replicas = steps * self.step_replicas
+            beyond = stacked[-1] - replicas
+            over = beyond > 0
+            overflow = np.minimum(stacked[:, over], beyond[over]).sum(axis=1)
+            return self.gpus(replicas) * self.pool.gpu_cost_monthly + float(overflow @ dearer_than_next)
+
+        low, high = 1, max(1, whole(float(stacked[-1].max()) / self.step_replicas))
+        if not self.is_even:
+            return min(range(low, high + 1), key=cost)
+        while low < high:  # convex: every further step saves no more than the one before
+            middle = (low + high) // 2
+            low, high = (low, middle) if cost(middle) <= cost(middle + 1) else (middle + 1, high)
+        return low * self.step_replicas
+
+    def _stacked(self, who: Booleans) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Those members, the cheapest on an API first, and their work piled up in that order, hour by hour."""
+        order = self.cheapest_first[who[self.cheapest_first]]
+        return order, np.cumsum(self.load[order], axis=0)
+
+
+class CostBook:
+    """A whole portfolio's costs. Workloads and pools are in order of their ids, whatever order they came in."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self.workloads = sorted(portfolio.workloads, key=lambda workload: workload.id)
+        self.platform = portfolio.platform
+        self.pools: list[PoolBook] = []
+        self.pool_of = np.full(len(self.workloads), -1)
+        for pool in sorted(portfolio.pools, key=lambda pool: pool.id):
+            members = [index for index, workload in enumerate(self.workloads) if workload.can_self_host and workload.pool_id == pool.id]
+            if members:
+                self.pool_of[members] = len(self.pools)
+                self.pools.append(PoolBook(pool, members, self.workloads, portfolio.peak_quantile))
+        self.outside = float(sum(workload.api_total for workload in self.workloads if not workload.can_self_host))
+        """What stays on APIs whatever is chosen."""
+
+    def all_on(self, side: int) -> Sides:
+        """Everybody on that side, where allowed."""
+        return np.array([side if side in workload.choices else workload.choices[0] for workload in self.workloads], dtype=np.int8)
+
+    def combined(self, open_sides: list[Sides], open_costs: list[float]) -> tuple[Sides, float]:
+        """The cheapest choice of pools to open, given each pool's sides and GPU and API cost when open: the placement and its cost.
+
+        Pools meet only in the platform: the first one opened costs its own price, every further one the same.
+        """
+        closed = self.all_on(API)
+        saved = []
+        for number, (pool, cost) in enumerate(zip(self.pools, open_costs, strict=True)):
+            sides = closed[pool.members]
+            must_open = bool((sides != API).any())
+            saved.append((must_open, float(pool.api_total.sum()) - cost - self.platform.next_pool_people_monthly, number))
+        ranked = sorted(saved, key=lambda each: (not each[0], -each[1], each[2]))
+        opened = [number for position, (must_open, saving, number) in enumerate(ranked) if must_open or saving > 0 or position == 0]
+        costs = [open_costs[n] if n in opened else float(self.pools[n].api_total.sum()) for n in range(len(self.pools))]
+        cost = self.outside + sum(costs) + self.platform.cost(len(opened))
+        stays_closed = self.outside + sum(float(pool.api_total.sum()) for pool in self.pools)
+        if not any(must_open for must_open, _, _ in saved) and stays_closed <= cost:
+            return closed, stays_closed
+        for number in opened:
+            closed[self.pools[number].members] = open_sides[number]
+        return closed, cost
+
+    def pool_costs(self, sides: Sides) -> list[PoolCost]:
+        """Each pool under a placement."""
+        return [pool.cost(sides[pool.members]) for pool in self.pools]
+
+    def total(self, pools: list[PoolCost]) -> float:
+        """GPUs, people, overheads and APIs together."""
+        return sum(pool.cost for pool in pools) + self.outside + self.platform.cost(sum(pool.is_open for pool in pools))
+
+    def alone(self, index: int) -> tuple[float, int] | None:
+        """Cost and GPUs of self-hosting one workload by itself, with the platform's people and overheads; None where it can't be."""
+        if self.pool_of[index] < 0:
+            return None
+        pool = self.pools[self.pool_of[index]]
+        gpus = pool.gpus(pool.replicas(pool.load[np.flatnonzero(pool.members == index)[0]]))
+        return gpus * pool.pool.gpu_cost_monthly + self.platform.cost(1), gpus
+
+    def moved(self, sides: Sides, pools: list[PoolCost], index: int, side: int) -> tuple[float, list[PoolCost]]:
+        """The total, and its pools, with one workload on another side and all others where they are."""
+        number = int(self.pool_of[index])
+        moved = sides[self.pools[number].members]
+        moved[self.pools[number].members == index] = side
+        costs = [*pools[:number], self.pools[number].cost(moved), *pools[number + 1 :]]
+        return self.total(costs), costs
