@@ -21,7 +21,7 @@ from models.economics.portfolio.milp import Ints, Representatives
 GAP = 0.01
 EXCUSED_ROUNDS = 6
 NARROWING_PASSES = 5
-MAX_ROUNDS = 8
+MAX_ROUNDS = 3
 MAX_PASSES = 30
 SPARE_PEAKS = 60
 """Peak hours beyond those that the quantile may leave out."""
