@@ -20,6 +20,7 @@ SEED = 20260101
 TABLES = (
     *("crossover_monthly", "crossover_cost_components", "crossover_curve", "crossover_intervals", "crossover_priors", "pool_marginal_monthly"),
     *("placement_recommendations", "placement_questions", "placement_rules", "red_flags", "decision_sensitivity", "decision_scenarios"),
+    *("load_duration", "workload_indicators", "negotiation_list", "vendor_concentration", "tier_shares"),
 )
 
 
@@ -40,6 +41,9 @@ def decide_placements(con: duckdb.DuckDBPyConnection, company: Company, as_of: d
             actual_cost_monthly=frame("decision_actual_cost"),
             pool_monthly=frame("decision_pool_monthly"),
             pool_workload_monthly=frame("decision_pool_workload"),
+            vendor_cost_monthly=frame("decision_vendor_cost"),
+            decisions=con.sql("SELECT quarter, workload_id, recommendation, decision FROM ledger.decision").pl(),
+            owned_hardware=frame("decision_owned_hardware"),
         )
     )
     counts = {}
@@ -84,7 +88,7 @@ def _column(name: str, dtype: pl.DataType) -> str:
     """Money of a projection leaves as DECIMAL in steps of a millionth; ratios and odds stay DOUBLE."""
     is_money = dtype == pl.Float64 and (
         name.endswith(("_cost", "_monthly", "_p5", "_p50", "_p95", "_per_million"))
-        or name in ("npv", "migration_cost", "cost_to_others")
+        or name in ("npv", "migration_cost", "cost_to_others", "lock_in_premium")
         or name.startswith("saving_")
     )
     return f'CAST(round("{name}", 6) AS DECIMAL(38, 6)) AS "{name}"' if is_money else f'"{name}"'

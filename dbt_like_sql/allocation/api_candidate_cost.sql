@@ -16,7 +16,9 @@ paid AS (
 ),
 
 model AS (
-    SELECT u.month, u.workload_id, u.provider, u.model, sum(u.priced_cost) AS priced_cost, bool_or(u.priced_cost IS NULL) AS is_unpriced
+    SELECT
+        u.month, u.workload_id, u.provider, u.model, sum(u.priced_cost) AS priced_cost, bool_or(u.priced_cost IS NULL) AS is_unpriced,
+        sum(CAST(u.input_uncached_tokens + u.cache_read_tokens + u.cache_write_tokens + u.output_tokens AS DECIMAL(38, 0))) AS tokens
     FROM usage AS u
     WHERE u.side = 'api'
     GROUP BY u.month, u.workload_id, u.provider, u.model
@@ -29,6 +31,7 @@ incumbent AS (
         m.workload_id,
         m.provider,
         m.model,
+        m.tokens,
         CASE
             WHEN sum(m.priced_cost) OVER w > 0 AND f.effective_cost IS NOT NULL
                 THEN CAST(f.effective_cost AS DOUBLE) * CAST(m.priced_cost AS DOUBLE) / CAST(sum(m.priced_cost) OVER w AS DOUBLE)
@@ -60,6 +63,7 @@ candidate AS (
         c.model,
         bool_or(p.input_price IS NULL OR (t.output_tokens > 0 AND p.output_price IS NULL)) AS is_unpriced,
         bool_and(coalesce(p.is_negotiated, false)) AS is_negotiated,
+        sum(t.input_uncached_tokens + t.cache_read_tokens + t.cache_write_5m_tokens + t.cache_write_1h_tokens + t.output_tokens) AS tokens,
         sum(
             CAST(p.input_price AS DOUBLE) * CAST(t.input_uncached_tokens AS DOUBLE) + CAST(p.cache_read_price AS DOUBLE) * CAST(t.cache_read_tokens AS DOUBLE)
             + CAST(p.cache_write_price AS DOUBLE) * CAST(t.cache_write_5m_tokens AS DOUBLE)
@@ -74,10 +78,10 @@ candidate AS (
     GROUP BY t.month, t.workload_id, c.provider, c.model
 )
 
-SELECT i.month, i.workload_id, i.provider, i.model, 'incumbent' AS role, i.token_cost, 'paid' AS price_basis
+SELECT i.month, i.workload_id, i.provider, i.model, 'incumbent' AS role, i.token_cost, 'paid' AS price_basis, CAST(i.tokens AS DOUBLE) AS tokens
 FROM incumbent AS i
 UNION ALL
 SELECT
     c.month, c.workload_id, c.provider, c.model, 'candidate' AS role, CASE WHEN NOT c.is_unpriced THEN c.token_cost END AS token_cost,
-    CASE WHEN c.is_negotiated THEN 'negotiated' ELSE 'list' END AS price_basis
+    CASE WHEN c.is_negotiated THEN 'negotiated' ELSE 'list' END AS price_basis, CAST(c.tokens AS DOUBLE) AS tokens
 FROM candidate AS c

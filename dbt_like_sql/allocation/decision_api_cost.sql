@@ -10,6 +10,7 @@ SELECT
     a.role = 'incumbent' OR coalesce(c.is_eligible, false) AS is_eligible,
     c.quality_score,
     coalesce(c.is_frontier, false) AS is_frontier,
-    a.price_basis
+    a.price_basis,
+    a.tokens
 FROM allocation.api_candidate_cost AS a
 LEFT JOIN config.api_candidate AS c ON a.workload_id = c.workload_id AND a.provider = c.provider AND a.model = c.model

@@ -18,10 +18,12 @@ from models.economics.crossover_tables import cost_components, crossover_monthly
 from models.economics.curve import crossover_curve, crossover_intervals, crossover_priors
 from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST, UsageHistory
 from models.economics.explanation import flip_sentence
+from models.economics.indicators import workload_indicators
+from models.economics.market import negotiation_list, tier_shares, vendor_concentration
 from models.economics.months import MonthBook
 from models.economics.periods import add_months
 from models.economics.placement import best_dates
-from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, Review, reviews
+from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, Review, load_durations, reviews
 from models.economics.red_flags import red_flags
 from models.economics.scenarios import DECISION_SCENARIOS, Ranges, inputs_of, ranges_in_force, scenario_rows
 from models.economics.sensitivity import DECISION_SENSITIVITY, sensitivity_rows
@@ -44,6 +46,9 @@ class DecisionInputs:
     pool_monthly: pool_id, month, bill_cost (null without a bill line), replicas (mean provisioned), gpus, covered_hours,
         replica_hours_provisioned, replica_hours_worked, device_utilisation (0-1, null where nobody measures it).
     pool_workload_monthly: pool_id, workload_id, month, replica_hours_worked, work_share.
+    vendor_cost_monthly: month, provider, effective_cost: what was paid to each vendor of models and GPUs.
+    decisions: quarter, workload_id, recommendation, decision: the board's word that holds for each.
+    owned_hardware: pool_id, in_service, life_months, purchase_price, residual (null where no rate converts them).
     """
 
     company: Company
@@ -54,6 +59,9 @@ class DecisionInputs:
     actual_cost_monthly: pl.DataFrame
     pool_monthly: pl.DataFrame
     pool_workload_monthly: pl.DataFrame
+    vendor_cost_monthly: pl.DataFrame
+    decisions: pl.DataFrame | None = None
+    owned_hardware: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,11 @@ class DecisionOutputs:
     red_flags: pl.DataFrame
     decision_sensitivity: pl.DataFrame
     decision_scenarios: pl.DataFrame
+    load_duration: pl.DataFrame
+    workload_indicators: pl.DataFrame
+    negotiation_list: pl.DataFrame
+    vendor_concentration: pl.DataFrame
+    tier_shares: pl.DataFrame
 
 
 def decide(inputs: DecisionInputs) -> DecisionOutputs:
@@ -85,7 +98,7 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
     company, sigmas = inputs.company, inputs.company.assumptions.uncertainty
     book = MonthBook(inputs)
     factors = draw_factors(inputs.seed, Spread(float(sigmas.volume), float(sigmas.throughput), float(sigmas.people)))
-    reviewed = reviews(company, book, factors, inputs.as_of)
+    reviewed = reviews(company, book, factors, inputs.as_of, decisions=inputs.decisions, owned_hardware=inputs.owned_hardware)
     # early in a quarter its last complete month is also the last quarter's: the later review speaks for it
     described = {
         (review.workload_id, review.recent[-1].month): review.described
@@ -96,8 +109,10 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
     ranges = ranges_in_force(company)
     weighed = [_weighed(company, ranges, workloads[review.workload_id], book, review, factors, inputs.as_of) for review in reviewed]
     grain = ["quarter", "workload_id"]
+    months = crossover_monthly(company, book.months, book.demand, factors)
+    asked = [(review.workload_id, review.quarter) for review in reviewed]
     return DecisionOutputs(
-        crossover_monthly=crossover_monthly(company, book.months, book.demand, factors),
+        crossover_monthly=months,
         crossover_cost_components=cost_components(book.months),
         crossover_curve=crossover_curve(book.months),
         crossover_intervals=crossover_intervals(book.months),
@@ -109,6 +124,11 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
         red_flags=red_flags(company, book.months, book.ledger, described),
         decision_sensitivity=table([row for each in weighed for row in each.sensitivity_rows], DECISION_SENSITIVITY, [*grain, "input"]),
         decision_scenarios=table([row for each in weighed for row in each.scenario_rows], DECISION_SCENARIOS, [*grain, "scenario"]),
+        load_duration=load_durations(reviewed),
+        workload_indicators=workload_indicators(company, asked, inputs.as_of, inputs.usage_hourly, months),
+        negotiation_list=negotiation_list(company, inputs.api_cost_monthly),
+        vendor_concentration=vendor_concentration(company, inputs.vendor_cost_monthly),
+        tier_shares=tier_shares(company, inputs.usage_hourly, inputs.actual_cost_monthly),
     )
 
 

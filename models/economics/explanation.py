@@ -89,9 +89,7 @@ def _cost(company: Company, case: Case, decision: Placement, described: Comparis
             "persistence": f"The saving exceeds {band} {currency} in each of the last {tests.persistence_months} complete months.",
             "probability": f"The odds of saving, now {compared.odds.probability:.0%}, reach {float(tests.min_probability):.0%}.",
             "payback": f"The discounted payback, now {payback}, falls to {float(tests.max_payback_months):g} months.",
-            "npv": "Its pools' commitments end."
-            if compared.is_committed
-            else f"The net present value, now {compared.npv:,.0f} {currency}, is above zero.",
+            "npv": f"The net present value, now {compared.npv:,.0f} {currency}, is above zero.",
             "capacity": "The candidate's weights fit its replica.",
         }.get(reason, "")
     return _volume(recent)

@@ -38,7 +38,8 @@ REASONS = {
     "persistence": "the saving was not there in each of the last months",
     "probability": "it is too uncertain that the change saves anything",
     "payback": "the change takes too long to pay back",
-    "npv": "over its life the change is worth less than it costs, or commitments still run",
+    "cool_down": "another move was accepted in one of the two quarters before",
+    "npv": "over its life the change is worth less than it costs",
     "capacity": "the candidate does not fit the GPUs that it is planned for, or serves nothing on them",
 }
 

@@ -13,11 +13,14 @@ import sqlglot
 from models.config import load_company
 from models.economics.crossover_tables import COST_COMPONENTS, CROSSOVER_MONTHLY, POOL_MARGINAL
 from models.economics.curve import CROSSOVER_CURVE, CROSSOVER_INTERVALS, CROSSOVER_PRIORS
+from models.economics.indicators import INDICATORS
+from models.economics.market import NEGOTIATION_LIST, TIER_SHARES, VENDOR_CONCENTRATION
 from models.economics.placement import RULES as DECISION_RULES
 from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES
 from models.economics.red_flags import RED_FLAGS
 from models.economics.scenarios import DECISION_SCENARIOS
 from models.economics.sensitivity import DECISION_SENSITIVITY
+from models.economics.split import LOAD_DURATION
 from models.reference import cost_categories
 from pipelines import sql_models
 from pipelines.publish import comments
@@ -34,12 +37,19 @@ DECISIONS = {
     "pool_marginal_monthly": [*POOL_MARGINAL],
     "decision_sensitivity": [*DECISION_SENSITIVITY],
     "decision_scenarios": [*DECISION_SCENARIOS],
+    "load_duration": [*LOAD_DURATION],
+    "workload_indicators": [*INDICATORS],
+    "negotiation_list": [*NEGOTIATION_LIST],
+    "vendor_concentration": [*VENDOR_CONCENTRATION],
+    "tier_shares": [*TIER_SHARES],
     "placement_recommendations": [*RECOMMENDATIONS, "snapshot_id"],
     "placement_questions": [*QUESTIONS],
     "placement_rules": [*RULES],
     "red_flags": [*RED_FLAGS],
 }
-MONEY = re.compile(r"(\w*_cost|\w*cost_monthly|\w+_(billed|effective)|\w*amount|difference|saving_monthly\w*|npv|\w+_per_(million|thousand)\w*)")
+MONEY = re.compile(
+    r"(\w*_cost|\w*cost_monthly|\w+_(billed|effective)|\w*amount|difference|saving_monthly\w*|npv|lock_in_premium|\w+_per_(million|thousand)\w*)"
+)
 NOT_MONEY = {"in_unit_cost", "gpu_hours_billed"}
 ONE = {"thing": {"comment": "One row per thing.", "columns": {"kind": "a | b"}}}
 

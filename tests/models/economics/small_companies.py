@@ -57,6 +57,7 @@ API_COLUMNS = {
     "quality_score": pl.Float64,
     "is_frontier": pl.Boolean,
     "price_basis": pl.String,
+    "tokens": pl.Float64,
 }
 ACTUAL_COLUMNS = {
     "workload_id": pl.String,
@@ -80,6 +81,7 @@ POOL_COLUMNS = {
     "device_utilisation": pl.Float64,
 }
 SHARE_COLUMNS = {"pool_id": pl.String, "workload_id": pl.String, "month": pl.Date, "replica_hours_worked": pl.Float64, "work_share": pl.Float64}
+VENDOR_COLUMNS = {"month": pl.Date, "provider": pl.String, "effective_cost": pl.Float64}
 
 
 def workload(workload_id: str, placement: str = "api", **more: Any) -> dict[str, Any]:
@@ -137,7 +139,10 @@ def priced(used: pl.DataFrame, provider: str, model: str, price_in: float, price
     flags = {"is_eligible": True, "quality_score": 1.0, "is_frontier": False, "price_basis": "paid" if role == "incumbent" else "list", **more}
     return (
         used.group_by("workload_id", pl.col("usage_hour").dt.date().dt.truncate("1mo").alias("month"))
-        .agg(token_cost=(pl.col("input_uncached_tokens").sum() * price_in + pl.col("output_tokens").sum() * price_out) / 1e6)
+        .agg(
+            token_cost=(pl.col("input_uncached_tokens").sum() * price_in + pl.col("output_tokens").sum() * price_out) / 1e6,
+            tokens=pl.col("input_uncached_tokens").sum() + pl.col("output_tokens").sum(),
+        )
         .with_columns(
             *(pl.lit(value).alias(name) for name, value in flags.items()),
             pl.lit(provider).alias("provider"),
@@ -174,6 +179,7 @@ def inputs(
         actual_cost_monthly=frame([], ACTUAL_COLUMNS) if actual is None else actual,
         pool_monthly=frame([], POOL_COLUMNS) if pools is None else pools,
         pool_workload_monthly=frame([], SHARE_COLUMNS) if shares is None else shares,
+        vendor_cost_monthly=frame([], VENDOR_COLUMNS),
     )
 
 

@@ -50,6 +50,7 @@ def decided() -> DecisionOutputs:
         .group_by("workload_id", MONTH, "side", "pool_id")
         .agg(
             token_cost=(pl.col("input_uncached_tokens").sum() * 2.5 + pl.col("output_tokens").sum() * 10) / 1e6,
+            tokens=pl.col("input_uncached_tokens").sum() + pl.col("output_tokens").sum(),
             worked=(
                 pl.col("input_uncached_tokens").sum() / 14571.34
                 + pl.col("output_tokens").sum() / 14089.74
@@ -66,6 +67,7 @@ def decided() -> DecisionOutputs:
         pl.lit("gpt-4o").alias("model"),
         pl.when(is_pool).then(pl.lit("candidate")).otherwise(pl.lit("incumbent")).alias("role"),
         "token_cost",
+        "tokens",
         pl.lit(True).alias("is_eligible"),
         pl.lit(1.0).alias("quality_score"),
         pl.lit(False).alias("is_frontier"),
@@ -108,6 +110,7 @@ def decided() -> DecisionOutputs:
                 device_utilisation=pl.lit(None, dtype=pl.Float64),
             ),
             pool_workload_monthly=bill.select("pool_id", "workload_id", "month", replica_hours_worked=pl.col("worked"), work_share=pl.lit(1.0)),
+            vendor_cost_monthly=bill.group_by("month").agg(pl.col("bill_cost").sum().alias("effective_cost")).with_columns(provider=pl.lit("lambda")),
         )
     )
 
