@@ -44,7 +44,7 @@ def organisation(workloads: int, seed: int, splits: bool, quantile: float) -> Po
     draw = np.random.default_rng(seed)
     hour = np.arange(HOURS)
     pools = tuple(
-        Pool(f"pool-{number:02d}", *((2, 1), (1, 1), (8, 8), (2, 8))[number % 4], float(draw.uniform(1500, 4500)), 3600 * 0.8 / 1.25, 1)
+        Pool(f"pool-{number:02d}", *((2, 1), (1, 1), (8, 8), (2, 8))[number % 4], float(draw.uniform(1500, 4500)), 3600 * 0.8, 1, 1.25)
         for number in range(POOLS)
     )
     found = []

@@ -66,6 +66,8 @@ GRAINS: dict[str, tuple[str, ...]] = {
     "negotiation_list": ("quarter", "position"),
     "vendor_concentration": ("quarter", "provider"),
     "tier_shares": ("quarter", "tier"),
+    "portfolio_quarterly": ("quarter", "scenario"),
+    "portfolio_workloads": ("quarter", "workload_id"),
     "reconciliation": ("source_id", "period", "currency", "converted_from"),
     "invoice_reconciliation": ("issuer", "invoice_id", "period", "currency"),
     "placement_rules": ("quarter", "workload_id", "position"),

@@ -23,6 +23,7 @@ from models.economics.market import negotiation_list, tier_shares, vendor_concen
 from models.economics.months import MonthBook
 from models.economics.periods import add_months
 from models.economics.placement import best_dates
+from models.economics.quarter_portfolio import quarter_portfolios
 from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, Review, load_durations, reviews
 from models.economics.red_flags import red_flags
 from models.economics.scenarios import DECISION_SCENARIOS, Ranges, inputs_of, ranges_in_force, scenario_rows
@@ -88,6 +89,8 @@ class DecisionOutputs:
     negotiation_list: pl.DataFrame
     vendor_concentration: pl.DataFrame
     tier_shares: pl.DataFrame
+    portfolio_quarterly: pl.DataFrame
+    portfolio_workloads: pl.DataFrame
 
 
 def decide(inputs: DecisionInputs) -> DecisionOutputs:
@@ -111,6 +114,7 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
     grain = ["quarter", "workload_id"]
     months = crossover_monthly(company, book.months, book.demand, factors)
     asked = [(review.workload_id, review.quarter) for review in reviewed]
+    portfolio = quarter_portfolios(company, book, reviewed, inputs.as_of)
     return DecisionOutputs(
         crossover_monthly=months,
         crossover_cost_components=cost_components(book.months),
@@ -129,6 +133,8 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
         negotiation_list=negotiation_list(company, inputs.api_cost_monthly),
         vendor_concentration=vendor_concentration(company, inputs.vendor_cost_monthly),
         tier_shares=tier_shares(company, inputs.usage_hourly, inputs.actual_cost_monthly),
+        portfolio_quarterly=portfolio.quarterly,
+        portfolio_workloads=portfolio.workloads,
     )
 
 

@@ -68,7 +68,7 @@ class PoolBook:
 
     def replicas(self, load: Floats) -> int:
         """Replicas that an hourly load needs, the spare included (2.1)."""
-        return replicas_needed(peak_of_hours(load, self.hours, self.quantile), self.pool.spare_replicas)
+        return replicas_needed(peak_of_hours(load, self.hours, self.quantile) * self.pool.burst_factor, self.pool.spare_replicas)
 
     def gpus(self, replicas: int) -> int:
         """GPUs of so many replicas, in whole instances."""

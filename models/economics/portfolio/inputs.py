@@ -28,7 +28,8 @@ class Pool:
     """The fleet that the workloads of one model and profile would share.
 
     gpu_cost_monthly: one GPU over the window's hours, per month.
-    usable_seconds_per_hour: work that a replica is given in an hour at most: 3,600 x u_max / burst factor (2.1).
+    usable_seconds_per_hour: work that a replica is given in an hour at most: 3,600 x u_max (2.1). burst_factor: peak within an hour / its mean,
+    which a fleet for all of the work is provisioned for; a base load leaves bursts to an API.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Pool:
     gpu_cost_monthly: float
     usable_seconds_per_hour: float
     spare_replicas: int
+    burst_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Portfolio:
     def __post_init__(self) -> None:
         for pool in self.pools:
             amounts = (pool.gpu_cost_monthly, float(pool.spare_replicas))
-            sizes = (pool.usable_seconds_per_hour, float(pool.gpus_per_replica), float(pool.gpus_per_instance))
+            sizes = (pool.usable_seconds_per_hour, pool.burst_factor, float(pool.gpus_per_replica), float(pool.gpus_per_instance))
             if not _are_amounts(amounts) or not _are_amounts(sizes) or min(sizes) <= 0:
                 raise ValueError(f"pool {pool.id}: prices and spare are finite and not negative, sizes above zero; found {pool}")
         platform = (self.platform.first_pool_people_monthly, self.platform.next_pool_people_monthly, self.platform.overheads_monthly)

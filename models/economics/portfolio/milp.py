@@ -204,7 +204,7 @@ def _provisioned(program: _Program, pool: PoolBook, hours: Representatives, who:
     neighbours, and the lower one is enough for a bound.
     """
     _, replicas = _fleet(program, pool, placed, pool.pool.spare_replicas, scale)
-    load = pool.load[who]
+    load = pool.load[who] * pool.pool.burst_factor
     if hours.excused is not None:
         for hour in np.setdiff1d(hours.peaks, hours.excused):
             program.at_most([*placed, replicas], [*load[:, hour], -1.0])

@@ -46,8 +46,8 @@ class _OpenPool:
     def __init__(self, pool: PoolBook, gap: float) -> None:
         self._pool, self._gap, self._choices = pool, gap, pool.choices
         starts = [np.array([side if side in choices else choices[-1] for choices in pool.choices], dtype=np.int8) for side in (SELF_HOST, SPLIT)]
-        is_split = bool((starts[1] == SPLIT).any())
-        self.sides, self.cost = min((_improved(pool, start) for start in starts[: 1 + is_split]), key=lambda found: found[1])
+        self._is_split = bool((starts[1] == SPLIT).any())
+        self.sides, self.cost = min((_improved(pool, start) for start in starts[: 1 + self._is_split]), key=lambda found: found[1])
         self.lower_bound, self.can_be_refined, self._rounds = 0.0, True, 0
         self._hours = _first_hours(pool, [starts[0], self.sides])
         self._settle(starts[0])
@@ -55,7 +55,7 @@ class _OpenPool:
 
     def _settle(self, sides: Sides) -> None:
         """Better placements from the one given: with its own busiest hours excused the program is easy; then with those of what that finds."""
-        count = _allowed_above(self._pool) - 1
+        count = 0 if self._is_split else _allowed_above(self._pool) - 1  # few hours count where bursts may go to an API
         for _ in range(EXCUSED_ROUNDS if count and (sides == SELF_HOST).any() else 0):
             self._hours = _more_hours(self._pool, self._hours, sides)
             told = replace(self._hours, excused=_busiest(self._pool, sides, SELF_HOST)[:count])

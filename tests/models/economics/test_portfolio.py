@@ -99,6 +99,12 @@ def test_a_base_load_with_the_rest_on_an_api() -> None:
     assert scenario(solved(workload("a", [1000] * 4 + [5000], 9000)), "optimum").cost_monthly == 9000
 
 
+def test_bursts_within_the_hour_are_provisioned_for_but_not_by_a_base_load() -> None:
+    pool = replace(UNITS, burst_factor=1.5)
+    assert scenario(solved(workload("a", [1000], 50_000), pools=(pool,)), "optimum").gpus == 3  # ceil(1.5) and the spare
+    assert scenario(solved(workload("a", [1000], 50_000, may_split=True), pools=(pool,)), "optimum").gpus == 1
+
+
 def test_the_cheapest_api_takes_what_is_beyond() -> None:
     work = [1000] * 4 + [2500]  # together 2,000 x 4 and 5,000
     result = solved(workload("dear", work, 65_000, may_split=True), workload("cheap", work, 6500, may_split=True))

@@ -28,6 +28,7 @@ def portfolios(draw: st.DrawFn, splits: bool = True, quantiles: tuple[float, ...
             gpu_cost_monthly=draw(st.integers(0, 50)),
             usable_seconds_per_hour=10,
             spare_replicas=draw(st.integers(0, 2)),
+            burst_factor=draw(st.sampled_from([1.0, 1.25])),
         )
         for name in ("p", "q")[: draw(st.integers(1, 2))]
     )
@@ -63,7 +64,7 @@ def cost_of(portfolio: Portfolio, sides: tuple[str, ...]) -> float:
         opened += bool(hosted or split)
         if hosted:
             pooled = [sum(w.work_seconds[hour] for w in hosted) for hour in range(HOURS)]
-            load = float(np.quantile(pooled, portfolio.peak_quantile)) / pool.usable_seconds_per_hour
+            load = float(np.quantile(pooled, portfolio.peak_quantile)) * pool.burst_factor / pool.usable_seconds_per_hour
             total += fleet_gpus(pool, max(1, math.ceil(load - 1e-9)) + pool.spare_replicas) * pool.gpu_cost_monthly
         if split:
             most = max(sum(w.work_seconds[hour] for w in split) for hour in range(HOURS))

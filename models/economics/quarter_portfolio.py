@@ -1,0 +1,219 @@
+"""The portfolio of a quarter: its reviews as the optimum's inputs, and the optimum as published tables (economics 2.13).
+
+Workloads that name the same profile and GPU price would share a pool. Where the rules bind (a gate, an unanswered question, too little data), a
+workload stays on the side that they leave it; the others are free. Not here: the optimum itself (portfolio), the rules (placement).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from models.config import Company, Workload
+from models.economics.capacity import Floats
+from models.economics.crossover_tables import table
+from models.economics.demand import API, SELF_HOST, WINDOW_DAYS, WorkloadHours
+from models.economics.months import Month, MonthBook
+from models.economics.periods import add_months
+from models.economics.portfolio.inputs import Gate, Platform, Pool, Portfolio, PortfolioWorkload
+from models.economics.portfolio.optimum import PortfolioResult, optimise
+from models.economics.recommendations import Review
+
+PORTFOLIO_QUARTERLY: dict[str, pl.DataType | type[pl.DataType]] = {
+    "quarter": pl.String,
+    "scenario": pl.String,
+    "cost_monthly": pl.Float64,
+    "self_hosted_workloads": pl.Int64,
+    "gpus": pl.Float64,
+    "workloads": pl.Int64,
+    "workloads_left_out": pl.Int64,
+    "gap": pl.Float64,
+}
+PORTFOLIO_WORKLOADS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "quarter": pl.String,
+    "workload_id": pl.String,
+    "placement": pl.String,
+    "self_host_share": pl.Float64,
+    "api_model": pl.String,
+    "gate": pl.String,
+    "saving_alone_monthly": pl.Float64,
+    "saving_in_portfolio_monthly": pl.Float64,
+    "average_cost_monthly": pl.Float64,
+    "marginal_cost_monthly": pl.Float64,
+    "cost_to_others_monthly": pl.Float64,
+    "left_out": pl.String,
+}
+HOURS_PER_MONTH = 730
+MONTHS_PER_QUARTER = 3
+_MUST_SELF_HOST, _MUST_API = ("sovereignty",), ("frontier", "capability", "quality")
+
+
+@dataclass(frozen=True)
+class QuarterPortfolio:
+    """The two published frames."""
+
+    quarterly: pl.DataFrame
+    workloads: pl.DataFrame
+
+
+def quarter_portfolios(company: Company, book: MonthBook, reviewed: Sequence[Review], as_of: date) -> QuarterPortfolio:
+    """The optimum of the as-of quarter and of the one before; older ones are no longer open to decisions."""
+    by_quarter: dict[str, list[Review]] = {}
+    for review in reviewed:
+        if add_months(review.quarter.first_day, 2 * MONTHS_PER_QUARTER) > as_of:
+            by_quarter.setdefault(review.quarter.name, []).append(review)
+    quarterly: list[dict[str, Any]] = []
+    placed: list[dict[str, Any]] = []
+    for name, reviews in sorted(by_quarter.items()):
+        asked = _Asked(company, book, reviews, as_of)
+        placed += [{"quarter": name, "workload_id": workload_id, "left_out": why} for workload_id, why in asked.left_out.items()]
+        if not asked.workloads:
+            continue
+        result = optimise(Portfolio(tuple(asked.workloads), tuple(asked.pools.values()), _platform(company), company.assumptions.peak.quantile))
+        quarterly += [
+            {
+                "quarter": name,
+                "scenario": scenario.name,
+                "cost_monthly": scenario.cost_monthly,
+                "self_hosted_workloads": scenario.self_hosted_workloads,
+                "gpus": scenario.gpus,
+                "workloads": len(asked.workloads),
+                "workloads_left_out": len(asked.left_out),
+                "gap": result.gap if scenario.name == "optimum" else None,
+            }
+            for scenario in result.scenarios
+        ]
+        placed += _placed(name, asked, result)
+    return QuarterPortfolio(
+        table(quarterly, PORTFOLIO_QUARTERLY, ["quarter", "scenario"]),
+        table([{**dict.fromkeys(PORTFOLIO_WORKLOADS), **row} for row in placed], PORTFOLIO_WORKLOADS, ["quarter", "workload_id"]),
+    )
+
+
+def _placed(name: str, asked: _Asked, result: PortfolioResult) -> list[dict[str, Any]]:
+    gates = {workload.id: workload.gate for workload in asked.workloads}
+    return [
+        {
+            "quarter": name,
+            "workload_id": each.workload_id,
+            "placement": each.placement,
+            "self_host_share": each.self_host_share,
+            "api_model": each.api_model,
+            "gate": gates[each.workload_id],
+            "saving_alone_monthly": each.saving_alone,
+            "saving_in_portfolio_monthly": each.saving_in_portfolio,
+            "average_cost_monthly": each.average_cost,
+            "marginal_cost_monthly": each.marginal_cost,
+            "cost_to_others_monthly": each.leaving_costs_others,
+        }
+        for each in result.workloads
+    ] + [{"quarter": name, "workload_id": workload_id, "left_out": why} for workload_id, why in result.conflicts]
+
+
+class _Asked:
+    """One quarter's reviews as workloads and pools, and who is left out and why."""
+
+    def __init__(self, company: Company, book: MonthBook, reviews: Sequence[Review], as_of: date) -> None:
+        self.workloads: list[PortfolioWorkload] = []
+        self.pools: dict[str, Pool] = {}
+        self.left_out: dict[str, str] = {}
+        self._company, self._book = company, book
+        configured = {workload.id: workload for workload in company.workloads}
+        for review in reviews:
+            if not review.recent:
+                self.left_out[review.workload_id] = "days"
+                continue
+            self._add(configured[review.workload_id], review, min(review.quarter.last_day, as_of))
+
+    def _add(self, workload: Workload, review: Review, until: date) -> None:
+        months = review.recent
+        today = [month.today_cost for month in months]
+        best = [month.api.best_side for month in months]
+        pool, work = self._pool(workload, review, until)
+        sides = [side for side in best if side is not None]
+        token_cost = _mean([side.token_cost for side in sides]) if len(sides) == len(months) else None
+        gate = _gate(review)
+        if (gate == "must_self_host" and pool is None) or (gate == "must_api" and token_cost is None) or (pool is None and token_cost is None):
+            self.left_out[workload.id] = "no_candidate" if gate == "must_self_host" else "no_price"
+            return
+        if pool is not None:
+            self.pools.setdefault(pool.id, pool)
+        offer = months[-1].api.best
+        paid = [cost for cost in today if cost is not None]
+        self.workloads.append(
+            PortfolioWorkload(
+                id=workload.id,
+                pool_id=None if pool is None else pool.id,
+                work_seconds=work,
+                api_cost_monthly=None if token_cost is None else max(token_cost, 0.0),
+                api_people_monthly=max(_mean([side.people for side in sides]), 0.0) if sides else 0.0,
+                api_model=None if offer is None else f"{offer.provider} {offer.model}",
+                gate=gate,
+                may_split=review.recommendation_row["recommendation"] == "split",
+                today_cost_monthly=_mean(paid) if len(paid) == len(months) else None,
+                today_self_hosted=review.case.placement != API,
+                today_gpus=_gpus(months[-1]),
+            )
+        )
+
+    def _pool(self, workload: Workload, review: Review, until: date) -> tuple[Pool | None, Floats]:
+        """The fleet that its candidate would join, and its work there in each hour of the last 90 days."""
+        window, _ = self._book.demand.window(workload.id, until)
+        work = np.zeros(24 * WINDOW_DAYS)
+        candidate = workload.candidates.self_host
+        is_open = review.case.is_candidate_feasible and (review.case.is_candidate_eligible or review.case.placement == SELF_HOST)
+        if candidate is None or window is None or window.counterfactual_work is None or not is_open:
+            return None, work
+        assumptions = self._company.assumptions
+        profile = next(profile for profile in assumptions.profiles if profile.id == candidate.profile)
+        price = next(price for price in assumptions.gpu_prices if price.id == candidate.gpu_price)
+        pool = Pool(
+            id=f"{profile.id} on {price.id}",
+            gpus_per_replica=profile.gpus_per_replica,
+            gpus_per_instance=price.gpus_per_instance,
+            gpu_cost_monthly=float(price.price_per_gpu_hour) * HOURS_PER_MONTH,
+            usable_seconds_per_hour=3600 * assumptions.utilisation_target,
+            spare_replicas=assumptions.spare_replicas,
+            burst_factor=float(assumptions.peak.burst_factor),
+        )
+        _place(work, window, until)
+        return pool, work
+
+
+def _place(work: Floats, window: WorkloadHours, until: date) -> None:
+    assert window.counterfactual_work is not None
+    first = np.datetime64(until - timedelta(days=WINDOW_DAYS - 1), "h")
+    work[(window.hours - first).astype(int)] = window.counterfactual_work
+
+
+def _gate(review: Review) -> Gate:
+    """What the rules leave open: cost decides only where it is what binds."""
+    gate = review.placement.binding_gate
+    if gate in _MUST_SELF_HOST:
+        return "must_self_host"
+    if gate in _MUST_API:
+        return "must_api"
+    if review.recommendation_row["recommendation"] in ("insufficient_data", "escalate") or gate == "life":
+        return "must_self_host" if review.case.placement == SELF_HOST else "must_api"
+    return "free"
+
+
+def _gpus(month: Month) -> float:
+    """GPUs that it works on today: its part of its pools', none on an API."""
+    fleet = month.provisioned.fleet if month.provisioned is not None else None
+    return 0.0 if fleet is None else fleet.work_share_gpus
+
+
+def _platform(company: Company) -> Platform:
+    people = [company.assumptions.staffing_for(has_pool=has_pool) for has_pool in (False, True)]
+    first, following = (staffing.fte * float(staffing.loaded_annual) / 12 for staffing in people)
+    return Platform(first, following, sum(float(annual) for _, annual in company.assumptions.overheads_annual) / 12)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

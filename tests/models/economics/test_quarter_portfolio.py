@@ -1,0 +1,69 @@
+"""The quarter's portfolio out of measured months: one pool, one platform and one spare where each alone would need its own."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+from small_companies import company, inputs, priced, usage, workload
+
+from models.economics.decision import DecisionOutputs, decide
+
+JUNE, AS_OF = date(2026, 6, 1), date(2026, 9, 30)
+QUARTER = "2026-Q3"
+
+
+def decided(*requests: float, names: str = "abcdef", **questions: Any) -> DecisionOutputs:
+    """Workloads on gpt-4o with so many requests an hour, half the day, all with the same candidate."""
+    asked = [usage(names[n], count, JUNE, AS_OF) for n, count in enumerate(requests)]
+    prices = [priced(used, "openai", "gpt-4o", 2.5, 10, role) for used in asked for role in ("incumbent",)]
+    configured = company([workload(names[n]) | questions.get(names[n], {}) for n in range(len(requests))])
+    return decide(inputs(configured, AS_OF, asked, prices))
+
+
+def costs(outputs: DecisionOutputs) -> dict[str, float]:
+    quarter = outputs.portfolio_quarterly.filter(pl.col("quarter") == QUARTER)
+    return dict(quarter.select("scenario", "cost_monthly").iter_rows())
+
+
+def test_the_optimum_is_no_dearer_than_any_other_way() -> None:
+    found = costs(decided(43200, 20000, 800))
+    assert set(found) == {"today", "all_api", "all_self_hosted", "each_best", "optimum"}
+    assert found["optimum"] <= min(found["all_api"], found["all_self_hosted"], found["each_best"]) * 1.01
+
+
+def test_today_is_what_the_recommendations_say() -> None:
+    outputs = decided(43200, 20000)
+    current = outputs.placement_recommendations.filter(pl.col("quarter") == QUARTER)["current_cost_monthly"].sum()
+    assert costs(outputs)["today"] == pytest.approx(current, rel=1e-6)
+
+
+def test_two_on_one_pool_share_platform_and_spare() -> None:
+    """Each alone pays people, overheads and a spare of its own; beside the other its own part is less."""
+    outputs = decided(43200, 43200)
+    rows = outputs.portfolio_workloads.filter(pl.col("quarter") == QUARTER)
+    assert rows["placement"].to_list() == ["self_host", "self_host"]
+    assert (rows["saving_in_portfolio_monthly"] > rows["saving_alone_monthly"]).all()
+    found = costs(outputs)
+    assert found["optimum"] < found["each_best"]
+
+
+def test_a_rule_is_never_overridden_by_cost() -> None:
+    frontier = {"questions": {**workload("x")["questions"], "frontier_required": True}}
+    outputs = decided(43200, 43200, a=frontier)
+    rows = dict(outputs.portfolio_workloads.filter(pl.col("quarter") == QUARTER).select("workload_id", "placement").iter_rows())
+    assert rows == {"a": "api", "b": "self_host"}
+
+
+def test_the_order_of_workloads_says_nothing() -> None:
+    one, other = decided(43200, 800, names="ab"), decided(800, 43200, names="ba")
+    assert costs(one) == pytest.approx(costs(other))
+
+
+def test_a_workload_without_any_month_is_left_out_by_name() -> None:
+    used = usage("a", 43200, JUNE, AS_OF)
+    outputs = decide(inputs(company([workload("a"), workload("quiet")]), AS_OF, [used], [priced(used, "openai", "gpt-4o", 2.5, 10, "incumbent")]))
+    left = outputs.portfolio_workloads.filter(pl.col("left_out").is_not_null())
+    assert left.select("workload_id", "left_out").rows() == [("quiet", "days")]
