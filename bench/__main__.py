@@ -143,7 +143,7 @@ def _portfolio() -> str:
         "| fleets for | bursts to APIs | seconds | processor seconds | proven gap | peak memory |",
         "|---|---|--:|--:|--:|--:|",
     ]
-    for quantile, splits in ((1.0, False), (1.0, True), (0.99, False)):
+    for quantile, splits in ((1.0, False), (1.0, True), (0.99, False), (0.99, True)):
         sys.stderr.write(f"portfolio (quantile {quantile}{', splits' if splits else ''})\n")
         command = [sys.executable, "-m", "bench.portfolio", "--quantile", str(quantile), *(["--splits"] if splits else [])]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=STEP_SECONDS_MAX, text=True)

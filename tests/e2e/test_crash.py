@@ -211,7 +211,7 @@ def contents(folder: Path) -> Contents:
         found = {}
         for (table,) in tables:
             columns = [f'"{name}"' for name, *_ in con.execute(f"DESCRIBE {table}").fetchall() if name not in VOLATILE]
-            if table not in ("runs", "ingestions"):
+            if table not in ("runs", "ingestions", "restatements"):  # what happened, not what is
                 found[table] = sorted(map(repr, con.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()))
     return found
 

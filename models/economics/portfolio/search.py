@@ -22,7 +22,7 @@ NARROWING_PASSES = 5
 MAX_ROUNDS = 3
 MAX_PASSES = 30
 SPARE_PEAKS = 60
-"""Peak hours beyond those that the quantile may leave out."""
+"""Peak hours beyond those that the quantile may leave out; none where it leaves some out and workloads may split: the program grows too large."""
 HOUR_GROUPS = 24
 
 
@@ -138,7 +138,8 @@ def _grouped(order: Ints, groups: int) -> Ints:
 
 
 def _first_hours(pool: PoolBook, placements: Sequence[Sides]) -> Representatives:
-    count = _allowed_above(pool) + SPARE_PEAKS
+    is_hard = _allowed_above(pool) > 1 and any(SPLIT in choices for choices in pool.choices)
+    count = _allowed_above(pool) + (0 if is_hard else SPARE_PEAKS)
     peaks = np.unique(np.concatenate([_busiest(pool, sides, SELF_HOST)[:count] for sides in placements]))
     return Representatives(_busiest(pool, placements[1], SELF_HOST), peaks, _grouped(_busiest(pool, placements[0], SELF_HOST), HOUR_GROUPS))
 

@@ -52,7 +52,7 @@ def write(folder: Path, files: dict[str, list[dict[str, Any]]]) -> list[LocalFil
     written = []
     for number, (name, records) in enumerate(files.items()):
         path = folder / f"{number}.bin"
-        path.write_bytes(gzip.compress("".join(json.dumps(each) + "\n" for each in records).encode()))
+        path.write_bytes(gzip.compress("".join(json.dumps(each) + "\n" for each in records).encode(), mtime=0))
         written.append(LocalFile(name, path))
     return written
 
@@ -174,10 +174,10 @@ def test_a_profile_that_hides_its_model_is_named_by_the_configuration_or_stays_u
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (gzip.compress(b'{"schemaType": "ModelInvocationLog"')[:-9], "truncated"),
-        (gzip.compress(b'{"schemaType": "ModelInvocationLog", "prompt": "SECRET'), "no Bedrock model invocation record"),
-        (gzip.compress(b'{"schemaType": "GuardrailLog", "modelId": "m"}'), "no Bedrock model invocation record"),
-        (gzip.compress(b'["SECRET"]'), "no Bedrock model invocation record"),
+        (gzip.compress(b'{"schemaType": "ModelInvocationLog"', mtime=0)[:-9], "truncated"),
+        (gzip.compress(b'{"schemaType": "ModelInvocationLog", "prompt": "SECRET', mtime=0), "no Bedrock model invocation record"),
+        (gzip.compress(b'{"schemaType": "GuardrailLog", "modelId": "m"}', mtime=0), "no Bedrock model invocation record"),
+        (gzip.compress(b'["SECRET"]', mtime=0), "no Bedrock model invocation record"),
         (b'{"schemaType": "SECRET"}', "damaged"),
     ],
 )
