@@ -241,7 +241,9 @@ def _client(endpoint_url: str | None, profile: str | None, patience: Patience, w
         s3={"addressing_style": "path"} if endpoint_url else None,
     )
     try:
-        return boto3.Session(profile_name=profile).client("s3", endpoint_url=endpoint_url, config=config)
+        client = boto3.Session(profile_name=profile).client("s3", endpoint_url=endpoint_url, config=config)
+        client.meta.events.register_first("needs-retry.s3.HeadBucket", _end_of_redirects)
+        return client
     except ProfileNotFound:
         raise SourceUnreachable(
             "There is no such profile.",
@@ -256,6 +258,16 @@ def _client(endpoint_url: str | None, profile: str | None, patience: Patience, w
         ) from None
     except BotoCoreError as error:
         raise unreachable(error, where, LIST, "", _host(endpoint_url)) from None
+
+
+def _end_of_redirects(response: tuple[Any, dict[str, Any]] | None, **_: object) -> None:
+    """Refuse a redirect that names no region: botocore asks the bucket for its region, and asks again, without end, where that is redirected too."""
+    if response is None:
+        return
+    parsed = response[1]
+    metadata = parsed["ResponseMetadata"]
+    if metadata["HTTPStatusCode"] in (301, 302, 307) and "x-amz-bucket-region" not in metadata["HTTPHeaders"]:
+        raise ClientError(parsed, "HeadBucket")
 
 
 def _host(endpoint_url: str | None) -> str:

@@ -125,9 +125,10 @@ def test_another_region_is_followed_where_that_helps(bucket, put, proxy):
     assert "/eu-west-1/s3/" in proxy.asked[-1].headers["authorization"]
 
 
-def test_a_redirect_to_nowhere(bucket, proxy):
-    proxy.on("GET", "list-type=2", error(301, "PermanentRedirect"), times=99)
-    proxy.on("HEAD", "", error(301), times=99)
+@pytest.mark.parametrize("status", [301, 403], ids=["redirected for ever", "the region is kept secret"])
+def test_a_redirect_to_nowhere(bucket, proxy, status):
+    proxy.on("GET", "list-type=2", error(301, "PermanentRedirect"), times=10_000)
+    proxy.on("HEAD", "", error(status), times=10_000)
     assert "Set the right region: AWS_DEFAULT_REGION" in refusal(bucket("d").list)
 
 
