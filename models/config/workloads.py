@@ -119,6 +119,15 @@ class Questions(Frozen):
     planned_life_months: Annotated[Question[NonNegative] | None, AsQuestion] = None
 
 
+class Indicators(Frozen):
+    """What speaks for or against self-hosting beside the questions (Ivchenko sec. 9). Recorded, never binding; None where nobody has said."""
+
+    strategic: Annotated[Question[bool] | None, AsQuestion] = None
+    time_pressure: Annotated[Question[bool] | None, AsQuestion] = None
+    compliance_by_provider: Annotated[Question[bool] | None, AsQuestion] = None
+    capital_limits: Annotated[Question[bool] | None, AsQuestion] = None
+
+
 class Migration(Frozen):
     """What a move costs once (reporting currency) and how many months it takes. `back_cost`: from self-hosted to an API; the same unless given."""
 
@@ -148,6 +157,7 @@ class Workload(Frozen):
     tier: Literal[1, 2, 3] | None = None
     candidates: Candidates = Candidates()
     questions: Questions = Questions()
+    indicators: Indicators = Indicators()
     declared_tokens_per_day: NonNegative | None = None
     migration: Migration = Migration()
     plan: Plan = Plan()

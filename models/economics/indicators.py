@@ -42,14 +42,6 @@ VARIABLE_CV = 0.5
 LOW_LATENCY_MS = 100.0
 """A p99 promised below this speaks for serving next to the user (Ivchenko sec. 9)."""
 
-NOT_ASKED: tuple[tuple[Direction, str], ...] = (
-    ("for", "strategic"),
-    ("against", "time_pressure"),
-    ("against", "compliance_by_provider"),
-    ("against", "capital_limits"),
-)
-"""Indicators that no answer of the configuration tells; listed so that a reviewer sees the gap."""
-
 
 @dataclass(frozen=True)
 class Indicator:
@@ -94,7 +86,7 @@ def indicators(workload: Workload, daily_tokens: Mapping[date, float], months: M
     sla, life = questions.sla, questions.planned_life_months
     latency = None if sla is None or sla.answer.p99_latency_ms is None else float(sla.answer.p99_latency_ms)
     planned = None if life is None else float(life.answer)
-    found = [
+    return [
         _sustained_volume(history, months, until),
         _answer("sovereignty", "for", questions.data_must_stay),
         _answer("existing_team", "for", questions.engineering_capability),
@@ -104,8 +96,11 @@ def indicators(workload: Workload, daily_tokens: Mapping[date, float], months: M
         _variable_volume(history, daily_tokens, until),
         _answer("little_expertise", "against", questions.engineering_capability, holds_on=False),
         Indicator("uncertain_use_case", "against", planned, None if planned is None else planned < MIN_LIFE_MONTHS, life.evidence if life else None),
+        _answer("strategic", "for", workload.indicators.strategic),
+        _answer("time_pressure", "against", workload.indicators.time_pressure),
+        _answer("compliance_by_provider", "against", workload.indicators.compliance_by_provider),
+        _answer("capital_limits", "against", workload.indicators.capital_limits),
     ]
-    return [*found, *(Indicator(name, direction, None, None, None) for direction, name in NOT_ASKED)]
 
 
 def _answer(name: str, direction: Direction, question: Any, *, holds_on: bool = True) -> Indicator:

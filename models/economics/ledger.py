@@ -14,6 +14,9 @@ import polars as pl
 
 from models.economics.demand import API, SELF_HOST
 
+PRODUCT_PEOPLE = "product_engineering"
+"""The category of people whose activity is `product` (contract)."""
+
 
 @dataclass(frozen=True)
 class Paid:
@@ -58,9 +61,10 @@ class PricedOffer:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The month's money and machines."""
+    """The month's money and machines. product_people: by workload and month, what people cost who work on its product, not on its operation."""
 
     paid: Mapping[tuple[str, date, str], Paid]
+    product_people: Mapping[tuple[str, date], float]
     offers: Mapping[tuple[str, date], tuple[PricedOffer, ...]]
     pools: Mapping[tuple[str, date], PoolMonth]
     work_shares: Mapping[tuple[str, date, str], float]
@@ -83,6 +87,7 @@ def read_ledger(
         offers.setdefault((row["workload_id"], row["month"]), []).append(_offer(row))
     return Ledger(
         paid=_paid(actual_cost_monthly),
+        product_people=_product_people(actual_cost_monthly),
         offers={key: tuple(rows) for key, rows in offers.items()},
         pools={(row["pool_id"], row["month"]): _pool_month(row) for row in pool_monthly.iter_rows(named=True)},
         work_shares={
@@ -114,6 +119,14 @@ def _pool_month(row: dict[str, Any]) -> PoolMonth:
         hours_worked=row["replica_hours_worked"] or 0.0,
         device_utilisation=row["device_utilisation"],
     )
+
+
+def _product_people(actual_cost_monthly: pl.DataFrame) -> dict[tuple[str, date], float]:
+    rows = actual_cost_monthly.filter((pl.col("cost_category") == PRODUCT_PEOPLE) & pl.col("effective_cost").is_not_null())
+    costs: dict[tuple[str, date], float] = {}
+    for workload_id, month, cost in rows.select("workload_id", "month", "effective_cost").sort(pl.all()).iter_rows():
+        costs[(workload_id, month)] = costs.get((workload_id, month), 0.0) + cost
+    return costs
 
 
 def _paid(actual_cost_monthly: pl.DataFrame) -> dict[tuple[str, date, str], Paid]:

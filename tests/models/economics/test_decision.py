@@ -389,6 +389,35 @@ def test_more_gpus_than_planned_are_flagged() -> None:
     assert decide(DecisionInputs(**{**vars(given), "company": planned})).red_flags.filter(flag="gpus_over_plan")["value"].to_list() == [2.0] * 4
 
 
+def with_people(given: DecisionInputs, *costs: tuple[date, str, float]) -> DecisionInputs:
+    """Also these people of `tags`: month, category, cost."""
+    side = {"engineering_operations": "self_host", "product_engineering": "neutral"}
+    rows = [paid("tags", month, category, cost, "people", side[category]) for month, category, cost in costs]
+    return DecisionInputs(**{**vars(given), "actual_cost_monthly": pl.concat([given.actual_cost_monthly, frame(rows, ACTUAL_COLUMNS)])})
+
+
+@pytest.mark.parametrize(("operations", "product", "share"), [(4000.0, 6000.0, 0.4), (3000.0, 7000.0, None), (4000.0, 0.0, None)])
+def test_a_team_that_mostly_operates_is_flagged(operations: float, product: float, share: float | None) -> None:
+    given = on_pool({"tags": 432})
+    own = given.actual_cost_monthly.filter(pl.col("cost_basis") != "people")
+    people = [(JULY, "engineering_operations", operations), *([(JULY, "product_engineering", product)] if product else [])]
+    flags = decide(with_people(DecisionInputs(**{**vars(given), "actual_cost_monthly": own}), *people)).red_flags.filter(flag="operations_share")
+    assert [(each["month"], each["value"], each["threshold"]) for each in flags.to_dicts()] == ([(JULY, share, 0.3)] if share else [])
+
+
+@pytest.mark.parametrize(("people", "requests", "flagged"), [(2.0, 1, True), (2.0, 3, False), (1.0, 0.5, False)])
+def test_a_team_that_grows_faster_than_volume_is_flagged(people: float, requests: float, flagged: bool) -> None:
+    """July to September against April to June."""
+    first, volumes = date(2026, 4, 1), [(date(2026, 4, 1), date(2026, 6, 30), 432.0), (JULY, AS_OF, 432.0 * requests)]
+    used = [usage("tags", volume, start, end, pool="p") for start, end, volume in volumes]
+    months = [first, date(2026, 5, 1), JUNE, JULY, AUGUST, SEPTEMBER]
+    costs = [(month, "engineering_operations", 5000.0 * (people if month >= JULY else 1)) for month in months]
+    given = DecisionInputs(**{**vars(on_pool({"tags": 432})), "usage_hourly": pl.concat(used), "actual_cost_monthly": frame([], ACTUAL_COLUMNS)})
+    flags = decide(with_people(given, *costs)).red_flags.filter(flag="team_outgrows_volume")
+    found = [(each["month"], each["value"], each["threshold"]) for each in flags.to_dicts()]
+    assert found == ([(SEPTEMBER, 2.0, pytest.approx(requests * 92 / 91))] if flagged else [])  # days of three months
+
+
 def test_the_seven_questions() -> None:
     decided = decide(on_api(configured=workload("chat", declared_tokens_per_day=7_081_344_000)))
     asked = decided.placement_questions.filter(quarter="2026-Q3")

@@ -112,8 +112,14 @@ def test_unanswered_is_unknown_never_false() -> None:
     assert len(listed) == 13
 
 
-def test_what_nobody_was_asked_is_listed() -> None:
+def test_what_nobody_has_said_is_listed() -> None:
     assert [told(found(name)) for name in ("strategic", "time_pressure", "compliance_by_provider", "capital_limits")] == [(None, None)] * 4
+
+
+def test_what_was_said_is_kept_with_its_ground() -> None:
+    said = one(indicators={"strategic": True, "capital_limits": {"answer": False, "evidence": "budget 2026", "owner": "finance"}})
+    assert found("strategic", said) == Indicator("strategic", "for", 1, True, None)
+    assert found("capital_limits", said) == Indicator("capital_limits", "against", 0, False, "budget 2026")
 
 
 def test_daily_volume() -> None:
