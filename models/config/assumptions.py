@@ -174,6 +174,7 @@ class Assumptions(Frozen):
     api_operations: ApiOperations = ApiOperations()
     overheads_annual: OverheadsAnnual = OverheadsAnnual()
     api_price_erosion: Annotated[float, Number, Field(gt=-1, lt=1)] = _base("api_price_erosion")
+    gpu_price_erosion: Annotated[float, Number, Field(gt=-1, lt=1)] = _base("gpu_price_erosion")
     decision: Decision = Decision()
     uncertainty: Uncertainty = Uncertainty()
     gpu_prices: tuple[GpuPrice, ...] = ()

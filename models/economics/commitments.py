@@ -96,6 +96,10 @@ class PoolStakes:
         )
         return stranded_cost(self.stake(month), committed, kept_cost) if committed else 0.0
 
+    def is_owned(self, month: Month) -> bool:
+        """Whether any hardware of the pools that served it is owned."""
+        return any(self._assets.get(pool) for pool in month.demand.pools)
+
     def uplift(self, month: Month) -> float:
         """Capital recovery less straight line, of the whole pools' hardware."""
         return sum(capital_uplift(asset, month.month, self._rate) for pool in month.demand.pools for asset in self._assets.get(pool, ()))

@@ -20,7 +20,7 @@ from models.config import Company, Workload
 from models.economics.commitments import PoolStakes
 from models.economics.crossover import Factors
 from models.economics.demand import COMPLETE_MONTHS, SELF_HOST, WorkloadHours
-from models.economics.exchange import Exchange, SplitPlan, plan_split, to_api, to_other_model, to_self_host, to_split
+from models.economics.exchange import Ahead, Exchange, SplitPlan, plan_split, to_api, to_other_model, to_self_host, to_split
 from models.economics.finance import dead_band_monthly, net_present_value, payback_months, payback_months_discounted
 from models.economics.forecast import FLAT, Forecast, Path, growth
 from models.economics.ledger import PricedOffer
@@ -238,22 +238,24 @@ class Comparer:
     def _npv(self, alternative: Alternative, outlay: float, known: list[Exchange], start: _Start) -> float:
         """NPV over t = first month .. min(horizon, planned life); the outlay falls due with the deployment's start (2.9).
 
-        API prices fall by the erosion a year, volume grows as forecast, commitments are sunk while they run. While a move is being made
-        nothing is saved: running both sides for that long is part of what the migration costs.
+        API prices and those of rented GPUs fall by their erosion a year, volume grows as forecast, commitments are sunk while they run. While a
+        move is being made nothing is saved: running both sides for that long is part of what the migration costs.
         """
         assumptions, life = self._company.assumptions, self._workload.questions.planned_life_months
-        erosion, path = float(assumptions.api_price_erosion), self._growth(alternative)
+        api_erosion, gpu_erosion = float(assumptions.api_price_erosion), float(assumptions.gpu_price_erosion)
+        path = self._growth(alternative)
         end = min(float(assumptions.horizon_months), float(life.answer)) if life is not None else float(assumptions.horizon_months)
         parts = {}
         for volume in sorted(set(path)):
             at = [exchange.at(volume) for exchange in known]
-            parts[volume] = [math.fsum(each) / len(at) for each in zip(*at, strict=True)]
+            parts[volume] = Ahead(*(math.fsum(each) / len(at) for each in zip(*at, strict=True)))
         rate = float(assumptions.discount_rate)
         savings = []
         for t in range(start.month, math.floor(end) + 1):
-            steady, tokens = parts[growth(path, t)]
+            ahead_of = parts[growth(path, t)]
             ahead = add_months(self._next_quarter, t - 1)
             held = math.fsum(self._stranded(exchange, ahead) for exchange in known) / len(known)
-            savings.append((t, steady + tokens * (1 - erosion) ** (t / 12) - held))
+            saved = ahead_of.steady + ahead_of.tokens * (1 - api_erosion) ** (t / 12) + ahead_of.gpus * (1 - gpu_erosion) ** (t / 12)
+            savings.append((t, saved - held))
         due = net_present_value(0.0, [(start.month - 1 - start.delay, outlay)], rate)
         return net_present_value(due, savings, rate)

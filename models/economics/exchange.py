@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,20 @@ from models.economics.months import Month, Side
 from models.economics.split import SplitSide, cheapest_base_load, hourly_load
 
 
+class Ahead(NamedTuple):
+    """A month's saving, or cost, by which prices it follows in the months ahead: none, APIs' or rented GPUs'."""
+
+    steady: float
+    tokens: float
+    gpus: float
+
+
 @dataclass(frozen=True)
 class Exchange:
     """One month's sides. steady: what is saved besides them whatever the volume (capital that only a decision counts).
 
-    kept_cost: the GPUs that it keeps on its pools; None where it leaves no pool, so that commitments go on being used.
+    kept_cost: the GPUs that it keeps on its pools; None where it leaves no pool, so that commitments go on being used. is_owned: the GPUs of
+    those pools are owned, so that falling prices of GPUs do not reach them.
     """
 
     month: Month
@@ -32,6 +42,7 @@ class Exchange:
     after: Side | SplitSide
     steady: float = 0.0
     kept_cost: float | None = None
+    is_owned: bool = False
 
     @property
     def saving(self) -> float:
@@ -43,20 +54,22 @@ class Exchange:
         saving: Floats = np.sum([side.cost(factors) for side in self.before], axis=0) + self.steady - self.after.cost(factors)
         return saving
 
-    def at(self, volume: float) -> tuple[float, float]:
-        """The saving at so many times the month's volume: the part that does not follow API prices, and API tokens no longer paid."""
-        given_up = [_parts(side, volume) for side in self.before]
-        steady, tokens = _parts(self.after, volume)
-        return math.fsum(part for part, _ in given_up) + self.steady - steady, math.fsum(part for _, part in given_up) - tokens
+    def at(self, volume: float) -> Ahead:
+        """The saving at so many times the month's volume."""
+        given_up = [self._parts(side, volume) for side in self.before]
+        taken = self._parts(self.after, volume)
+        steady, tokens, gpus = (math.fsum(part) for part in zip(*given_up, strict=True))
+        return Ahead(steady + self.steady - taken.steady, tokens - taken.tokens, gpus - taken.gpus)
 
-
-def _parts(side: Side | SplitSide, volume: float) -> tuple[float, float]:
-    """A side's cost at a volume: what does not follow API prices, and what does."""
-    if isinstance(side, ApiSide):
-        return side.fixed, side.token_cost * volume
-    if isinstance(side, SplitSide):
-        return side.fixed, side.tokens_at(volume)
-    return side.at(volume), 0.0
+    def _parts(self, side: Side | SplitSide, volume: float) -> Ahead:
+        if isinstance(side, ApiSide):
+            return Ahead(side.fixed, side.token_cost * volume, 0.0)
+        if isinstance(side, SplitSide):
+            tokens, gpus = side.tokens_at(volume), side.gpu_cost
+        else:
+            tokens, gpus = 0.0, side.capacity.cost_at(side.capacity.load * volume)
+        is_rented = not (self.is_owned and self.kept_cost is not None)
+        return Ahead(side.people + side.other + (0.0 if is_rented else gpus), tokens, gpus if is_rented else 0.0)
 
 
 def to_self_host(month: Month, placement: str, stakes: PoolStakes) -> Exchange | None:
@@ -77,7 +90,8 @@ def to_api(month: Month, placement: str, stakes: PoolStakes) -> Exchange | None:
         return Exchange(month, before, month.api.best_side) if before is not None else None
     if month.provisioned.avoidable is None or month.today is None:
         return None
-    return Exchange(month, (month.provisioned.avoidable, *_on_api(month)), month.api.best_side, steady=stakes.uplift_avoided(month), kept_cost=0.0)
+    before = (month.provisioned.avoidable, *_on_api(month))
+    return Exchange(month, before, month.api.best_side, stakes.uplift_avoided(month), kept_cost=0.0, is_owned=stakes.is_owned(month))
 
 
 def to_other_model(month: Month, provider: str, model: str) -> Exchange | None:
@@ -172,7 +186,7 @@ def to_split(month: Month, placement: str, stakes: PoolStakes, plan: SplitPlan) 
     if month.provisioned is None or month.provisioned.avoidable is None:
         return None
     given_up = replace(month.provisioned.avoidable, people=part.fixed_side.people)
-    return Exchange(month, (given_up, *_on_api(month)), side, steady=stakes.uplift_avoided(month), kept_cost=gpu_cost)
+    return Exchange(month, (given_up, *_on_api(month)), side, stakes.uplift_avoided(month), kept_cost=gpu_cost, is_owned=stakes.is_owned(month))
 
 
 def _split_month(month: Month, stakes: PoolStakes, on_pools: bool) -> _SplitMonth | None:

@@ -462,3 +462,20 @@ def test_npv_counts_from_after_the_delay_to_the_end_of_life() -> None:
 def test_api_prices_that_fall_make_a_move_worth_less() -> None:
     flat, falling = (recommended(decide(on_api(api_price_erosion=erosion)))["npv"] for erosion in (0, 0.10))
     assert falling < flat
+
+
+def test_rented_gpus_may_get_cheaper_ahead() -> None:
+    """Six GPUs at 3.99 and 10 % less a year: what falls counts from the second month ahead to the 36th, each month discounted at 15 % a year."""
+    gpus = sum(6 * 3.99 * days * 24 for month, days in DAYS.items() if month != JUNE) / 3
+    steady, falling = recommended(decide(on_api()))["npv"], recommended(decide(on_api(gpu_price_erosion=0.1)))["npv"]
+    assert falling - steady == pytest.approx(sum(gpus * (1 - 0.9 ** (t / 12)) / 1.15 ** (t / 12) for t in range(2, 37)))
+
+
+def test_a_pool_left_later_would_have_got_cheaper_unless_it_is_owned() -> None:
+    given = on_pool({"tags": 432}, gpu_price_erosion=0.1)
+    steady, falling = recommended(decide(on_pool({"tags": 432})), "tags")["npv"], recommended(decide(given), "tags")["npv"]
+    gpus = sum(2 * 3.99 * days * 24 for month, days in DAYS.items() if month != JUNE) / 3
+    assert steady - falling == pytest.approx(sum(gpus * (1 - 0.9 ** (t / 12)) / 1.15 ** (t / 12) for t in range(2, 37)))
+    asset = {"pool_id": "p", "in_service": date(2026, 1, 1), "life_months": 36, "purchase_price": 0.0, "residual": 0.0}
+    owned = DecisionInputs(**{**vars(given), "owned_hardware": pl.DataFrame([asset])})
+    assert recommended(decide(owned), "tags")["npv"] == pytest.approx(steady)
