@@ -92,6 +92,8 @@ def _dangling(tree: Tree) -> Iterator[ConfigError]:
             at = (*path, "candidates", "self_host")
             yield from _missing(tree, _at(own_side, at, "profile"), "profile", profile_ids)
             yield from _missing(tree, _at(own_side, at, "gpu_price"), "GPU price", price_ids)
+            yield from _missing(tree, _at(own_side, at, "pool"), "pool", pools)
+            yield from _other_profile(tree, own_side, at)
     for path, pool in _entries(tree, "pools"):
         yield from _missing(tree, _at(pool, path, "profile"), "profile", profile_ids)
         for at, idle in _at(pool, path, "idle"):
@@ -109,6 +111,19 @@ def _dangling(tree: Tree) -> Iterator[ConfigError]:
             for at, entry in _entries(tree, *path, "match"):
                 literal = [named for key in ("source", "not.source") for named in _at(entry, at, key) if not re.search(r"[*?\[]", named[1])]
                 yield from _missing(tree, literal, "source", sources)
+
+
+def _other_profile(tree: Tree, candidate: dict[str, Any], path: KeyPath) -> Iterator[ConfigError]:
+    """A candidate that would join a pool whose replicas are of another kind."""
+    for _, pool in _entries(tree, "pools"):
+        if pool.get("id") == candidate.get("pool") and isinstance(pool.get("profile"), str) and pool["profile"] != candidate.get("profile"):
+            yield ConfigError(
+                "A candidate can't join a pool of another profile.",
+                where=tree.where((*path, "pool")),
+                found=f"profile {candidate.get('profile')}; pool {pool['id']} has {pool['profile']}",
+                expected=f"profile: {pool['profile']}",
+                todo="Name the pool's profile, or leave `pool` out to weigh a fleet of its own.",
+            )
 
 
 def _missing(tree: Tree, names: Iterable[Named], kind: str, known: list[str]) -> Iterator[ConfigError]:

@@ -42,11 +42,15 @@ class Quality(Frozen):
 
 
 class SelfHostCandidate(Frozen):
-    """The model that could serve the workload on GPUs. `tokens_per_task` is relative to today's model."""
+    """The model that could serve the workload on GPUs. `tokens_per_task` is relative to today's model.
+
+    `pool`: an existing one of the same profile that it would join; without it, it is weighed with a fleet of its own.
+    """
 
     model: Text
     profile: Id
     gpu_price: Id
+    pool: Id | None = None
     quality: Quality | None = None
     tokens_per_task: Positive = 1.0
 

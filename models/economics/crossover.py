@@ -54,11 +54,41 @@ class ApiSide:
         return self.token_cost * factors.volume + self.people * factors.people + self.other
 
 
+class _Staircase:
+    """What a need of replicas costs, in whole ones: treads that end at `first_top` and then at every further whole replica."""
+
+    first_top: float
+    others: float | None = None
+
+    def top(self, number: int) -> float:
+        """The need at the end of the number-th tread."""
+        return self.first_top if number == 0 else self._first_whole + number - self._shift
+
+    def tops(self, numbers: Floats) -> Floats:
+        """`top`, element by element."""
+        found: Floats = np.where(numbers == 0, self.first_top, self._first_whole + numbers - self._shift)
+        return found
+
+    def tread(self, need: float) -> int:
+        """On which tread a need lies."""
+        return 0 if need <= self.first_top else max(1, whole(need + self._shift) - self._first_whole)
+
+    @property
+    def _first_whole(self) -> int:
+        return math.floor(self.first_top + self._shift + _DUST)
+
+    @property
+    def _shift(self) -> float:
+        return self.others or 0.0
+
+
 @dataclass(frozen=True)
-class Counterfactual:
-    """The replicas of a fleet bought for this workload alone: max(1, ceil(load v)) + spare, in whole instances (2.1).
+class Counterfactual(_Staircase):
+    """The replicas of a fleet that is bought or joined for this workload: max(1, ceil(load v)) + spare, in whole instances (2.1).
 
     `load`: replicas the peak needs at v = 1, before rounding. `gpu_cost`: one GPU over the month's covered hours.
+    Joined, it costs what the fleet costs more with it than without it (2.6): `others` is what the others' peak needs (None: a fleet of its
+    own), `load` what it adds to that, `provisioned` the replicas that are there in any case.
     """
 
     load: float
@@ -66,11 +96,15 @@ class Counterfactual:
     gpus_per_replica: int
     gpus_per_instance: int
     gpu_cost: float
+    others: float | None = None
+    provisioned: float = 0.0
 
     @property
-    def first_top(self) -> float:
+    def first_top(self) -> float:  # type: ignore[override]
         """The need up to which the first step's cost holds."""
-        return 1.0
+        if self.others is None:
+            return 1.0
+        return max(1.0, float(whole(self.others)), float(math.floor(self.provisioned)) - self.spare_replicas) - self.others
 
     @property
     def period(self) -> int:
@@ -84,17 +118,21 @@ class Counterfactual:
 
     def cost_at(self, need: float) -> float:
         """GPU cost of serving a need of so many replicas (before rounding)."""
-        replicas = max(1, whole(need)) + self.spare_replicas
-        return whole(replicas * self.gpus_per_replica / self.gpus_per_instance) * self.gpus_per_instance * self.gpu_cost
+        return self._fleet_cost_at(need) if self.others is None else self._fleet_cost_at(need + self.others) - self._fleet_cost_at(self.others)
 
     def capacity_cost(self, need: Floats) -> Floats:
         """`cost_at`, element by element."""
-        replicas = np.maximum(1.0, whole_array(need)) + self.spare_replicas
-        return whole_array(replicas * self.gpus_per_replica / self.gpus_per_instance) * self.gpus_per_instance * self.gpu_cost
+        alone = 0.0 if self.others is None else self._fleet_cost_at(self.others)
+        replicas = np.maximum(np.maximum(1.0, whole_array(need + self._shift)) + self.spare_replicas, self.provisioned)
+        return whole_array(replicas * self.gpus_per_replica / self.gpus_per_instance) * self.gpus_per_instance * self.gpu_cost - alone
+
+    def _fleet_cost_at(self, need: float) -> float:
+        replicas = max(max(1, whole(need)) + self.spare_replicas, self.provisioned)
+        return whole(replicas * self.gpus_per_replica / self.gpus_per_instance) * self.gpus_per_instance * self.gpu_cost
 
 
 @dataclass(frozen=True)
-class Provisioned:
+class Provisioned(_Staircase):
     """The replicas that a workload already pays for: its work share of the pool as the floor, then whole ones without a new spare.
 
     `capacity_monthly`: what its GPUs cost it today, `replica_cost`: the pool's own cost of one replica over the month's covered hours.
@@ -107,7 +145,7 @@ class Provisioned:
     replica_cost: float
 
     @property
-    def first_top(self) -> float:
+    def first_top(self) -> float:  # type: ignore[override]
         """The need up to which today's share is enough."""
         return self.floor if self.load <= self.floor else float(whole(self.load))
 
@@ -170,13 +208,8 @@ class _Step:
 
 def _step(side: SelfHostedSide, number: int) -> _Step:
     """The number-th tread: 0 up to the first top, then one per further whole replica."""
-    top = side.capacity.first_top
-    if number == 0:
-        left, right = 0.0, top
-    else:
-        right = float(math.floor(top) + number)
-        left = max(top, right - 1)
-    return _Step(left, right, side.capacity.cost_at(right) + side.fixed)
+    right = side.capacity.top(number)
+    return _Step(side.capacity.top(number - 1) if number else 0.0, right, side.capacity.cost_at(right) + side.fixed)
 
 
 def _is_dearer_within(step: _Step, api: ApiSide, load: float) -> bool:
@@ -218,14 +251,14 @@ def cheaper_intervals(side: SelfHostedSide, api: ApiSide, until: float = math.in
 
     Without `until` the last one starts at V_robust and has no end (infinity); below it the first MAX_TREADS steps are looked at.
     """
-    load, top = side.capacity.load, math.floor(side.capacity.first_top)
+    load = side.capacity.load
     if load <= 0:
         return [(0.0, until)] if until > 0 and _step(side, 0).cost <= api.fixed else []
     robust = robust_break_even(side, api)
     end = min(until, robust) if robust is not None else until
-    treads = min(max(end * load - top, 0.0) + 2, MAX_TREADS)
-    right = np.concatenate([[side.capacity.first_top], top + np.arange(1.0, treads)])
-    left = np.concatenate([[0.0], np.maximum(right[0], right[1:] - 1)])
+    treads = min(max(end * load - side.capacity.first_top, 0.0) + 3, MAX_TREADS)
+    right = side.capacity.tops(np.arange(0.0, treads))
+    left = np.concatenate([[0.0], right[:-1]])
     cost = side.capacity.capacity_cost(right) + side.fixed
     crossing = (cost - api.fixed) / api.token_cost if api.token_cost > 0 else np.where(cost <= api.fixed, 0.0, math.inf)
     starts, ends = np.maximum(left / load, crossing), np.minimum(right / load, end)

@@ -14,7 +14,7 @@ import polars as pl
 
 from models.config import Company, Workload
 from models.economics.api_side import todays_tokens_per_task
-from models.economics.capacity import Floats, whole
+from models.economics.capacity import Floats
 from models.economics.crossover import SIZE_BANDS, ApiSide, SelfHostedSide, cheaper_intervals, size_class
 from models.economics.crossover_tables import table
 from models.economics.demand import API, SELF_HOST
@@ -82,9 +82,8 @@ def curve_multipliers(side: SelfHostedSide | None, api: ApiSide | None) -> Float
 
 def _step_edges(side: SelfHostedSide) -> list[float]:
     """The last point of each step near v = 1 and the first of the next; only where the cost does step up."""
-    load, top = side.capacity.load, side.capacity.first_top
-    numbers = max(0, math.floor(load - top) - _EDGE_WINDOW) + np.arange(2 * _EDGE_WINDOW)
-    needs = np.where(numbers == 0, top, math.floor(top) + numbers)
+    load = side.capacity.load
+    needs = side.capacity.tops(max(0, side.capacity.tread(load) - _EDGE_WINDOW) + np.arange(2.0 * _EDGE_WINDOW))
     needs = needs[(needs >= load * _EDGES_WITHIN[0]) & (needs <= load * _EDGES_WITHIN[1])]
     needs = needs[side.capacity.capacity_cost(needs + _BEYOND) > side.capacity.capacity_cost(needs)]
     edges = sorted(needs.tolist(), key=lambda need: abs(math.log(need / load)))[:_EDGES_MAX]
@@ -102,9 +101,10 @@ def _around_crossings(side: SelfHostedSide, api: ApiSide) -> list[float]:
 
 def _just_before(side: SelfHostedSide, start: float) -> float:
     """A point on the same step, where self-hosting is still dearer."""
-    load, top = side.capacity.load, side.capacity.first_top
+    load = side.capacity.load
     need = start * load
-    edge = 0.0 if need <= top else max(top, whole(need) - 1.0)
+    tread = side.capacity.tread(need)
+    edge = side.capacity.top(tread - 1) if tread else 0.0
     return max(start * (1 - 1e-6), (edge + need) / 2 / load)
 
 

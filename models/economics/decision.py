@@ -161,10 +161,9 @@ def _weighed(company: Company, ranges: Ranges, workload: Workload, book: MonthBo
     is_open = add_months(review.quarter.first_day, 2 * MONTHS_PER_QUARTER) > as_of
     comparison = next((each for each in best_dates(case) if each.alternative == other_side), None)
     if comparison is not None and is_open:
-        months = {month.month: month for month in book.months[workload.id]}
         history = book.demand.histories.get(workload.id, UsageHistory(()))
         count = max(COMPLETE_MONTHS, case.thresholds.persistence_months)
-        asked = [months.get(period) for period in history.complete_months(min(review.quarter.last_day, as_of), count)]
+        asked = [review.months.get(period) for period in history.complete_months(min(review.quarter.last_day, as_of), count)]
         rows = sensitivity_rows(company, workload, inputs, case.placement, asked, comparison, case.thresholds, factors, key)
         is_alone = review.placement.verdict.comparison is comparison and all(each.alternative != "split" for each in case.alternatives)
         if review.placement.binding_gate == "cost" and (sentence := flip_sentence(rows, company.currency, is_alone=is_alone)):

@@ -129,8 +129,9 @@ class UsageHistory:
 
 @dataclass(frozen=True)
 class PoolHours:
-    """A pool's month: each workload's hourly work, aligned on the hours in which the pool worked."""
+    """A pool's month: each workload's hourly work, aligned on the `hours` in which the pool worked (datetime64[h])."""
 
+    hours: npt.NDArray[np.datetime64]
     work_by_workload: Mapping[str, Floats]
 
     def rest_without(self, workload_id: str) -> Floats | None:
@@ -288,5 +289,6 @@ def _pool_hours(rows: pl.DataFrame) -> dict[tuple[str, date], PoolHours]:
     book = {}
     for (pool, month), group in sorted(hours.partition_by("pool_id", "month", as_dict=True).items(), key=lambda item: item[0]):
         wide = group.pivot("workload_id", index="usage_hour", values="provisioned_work").sort("usage_hour").fill_null(0.0)
-        book[(pool, month)] = PoolHours({name: wide[name].to_numpy() for name in wide.columns if name != "usage_hour"})
+        hour = wide["usage_hour"].to_numpy().astype("datetime64[h]")
+        book[(pool, month)] = PoolHours(hour, {name: wide[name].to_numpy() for name in wide.columns if name != "usage_hour"})
     return book

@@ -21,6 +21,7 @@ from models.economics.crossover import Factors
 from models.economics.demand import COMPLETE_MONTHS, SELF_HOST, UsageHistory
 from models.economics.explanation import flips_if, question_rows
 from models.economics.forecast import MONTHS_AHEAD, forecast, growth, weekly_totals
+from models.economics.joining import SharedFleet, fleet_to_join, joined_months
 from models.economics.months import Month, MonthBook
 from models.economics.periods import Quarter, add_months, fiscal_quarter, fiscal_quarters
 from models.economics.placement import Case, Placement, place
@@ -55,7 +56,12 @@ RECOMMENDATIONS = {
     "volume_growth_low": pl.Float64,
     "volume_growth_high": pl.Float64,
     "declared_ratio": pl.Float64,
+    "saving_basis": pl.String,
+    "saving_alone_monthly": pl.Float64,
 }
+
+STAND_ALONE, IN_PORTFOLIO = "stand_alone", "in_portfolio"
+"""Whether the tested saving is that of a fleet of its own, or what a shared fleet gains or loses with the workload (2.13)."""
 
 QUESTIONS = {
     "quarter": pl.String,
@@ -80,7 +86,10 @@ RULES = {
 
 @dataclass(frozen=True)
 class Review:
-    """One workload's quarter: what the rules saw, what they decided, and the alternative that is described beside it."""
+    """One workload's quarter: what the rules saw, what they decided, and the alternative that is described beside it.
+
+    months: as they were weighed, by month; recent: those that money is the mean of.
+    """
 
     workload_id: str
     quarter: Quarter
@@ -88,6 +97,7 @@ class Review:
     placement: Placement
     case: Case
     described: Comparison | None
+    months: dict[date, Month]
     recent: tuple[Month, ...]
     recommendation_row: dict[str, Any]
     question_rows: list[dict[str, Any]]
@@ -117,7 +127,8 @@ def reviews(
             if quarter == today or any(quarter.first_day <= day <= quarter.last_day for day in history.days):
                 cooling = accepted_move(decisions, workload.id, quarter.name)
                 stakes = PoolStakes(company, book.ledger, workload.id, owned_hardware)
-                found.append(_review(company, workload, book, factors, quarter, min(quarter.last_day, as_of), stakes, cooling))
+                fleet = fleet_to_join(company, workload, decisions, quarter.name)
+                found.append(_review(company, workload, book, factors, quarter, min(quarter.last_day, as_of), stakes, cooling, fleet))
     return found
 
 
@@ -130,11 +141,13 @@ def _review(
     until: date,
     stakes: PoolStakes,
     cooling: AcceptedMove | None,
+    fleet: SharedFleet | None,
 ) -> Review:
     declared, history = workload.placement.at(until), book.demand.histories.get(workload.id, UsageHistory(()))
-    months = {month.month: month for month in book.months.get(workload.id, [])}
+    alone = {month.month: month for month in book.months.get(workload.id, [])}
     persistence = company.assumptions.decision.persistence_months
     periods = history.complete_months(until, max(COMPLETE_MONTHS, persistence))
+    months = alone | {month.month: month for month in joined_months(book, fleet, [alone[period] for period in periods if period in alone])}
     recent = [months[period] for period in periods[-COMPLETE_MONTHS:] if period in months]
     ahead = forecast(weekly_totals(history, until), 7 * _tokens_per_day(recent))
     comparer = Comparer(company, workload, declared, months, periods, factors, stakes, quarter.last_day + timedelta(days=1), ahead)
@@ -146,6 +159,7 @@ def _review(
         "volume_growth_low": growth(ahead.low, MONTHS_AHEAD) if ahead else None,
         "volume_growth_high": growth(ahead.high, MONTHS_AHEAD) if ahead else None,
         "declared_ratio": declared_ratio(workload, recent),
+        **_saving_alone(described, [(alone[month.month], month) for month in recent]),
     }
     is_cooled = cooling is not None and decision.verdict.reason == "cool_down"
     row["flips_if"] = cool_down_ends(cooling) if cooling and is_cooled else flips_if(company, case, decision, described, recent)
@@ -157,6 +171,7 @@ def _review(
         placement=decision,
         case=case,
         described=described,
+        months=months,
         recent=tuple(recent),
         recommendation_row=row,
         question_rows=[{**key, **question} for question in question_rows(workload, case, decision, recent, until)],
@@ -173,6 +188,24 @@ def _review(
         ],
         load_duration=_load_duration(company, book, workload.id, declared, until),
     )
+
+
+def _saving_alone(described: Comparison | None, recent: list[tuple[Month, Month]]) -> dict[str, Any]:
+    """Which saving was tested, and what it would be if nothing were shared: with a fleet of its own, or all given up that it bears of its pools.
+
+    recent: each month with a fleet of its own, and as it was weighed. Null for a split of what is shared, where nobody weighs that.
+    """
+    if described is None or described.alternative == "switch_api_model":
+        return {}
+    joins = any(tested is not month for month, tested in recent)
+    leaves = described.alternative != "self_host" and any(month.provisioned is not None for month, _ in recent)
+    if not joins and not leaves:
+        return {"saving_basis": STAND_ALONE, "saving_alone_monthly": described.saving_monthly}
+    api = [None if month.api.best_side is None else month.api.best_side.total for month, _ in recent]
+    own = [month.today_cost if leaves else month.self_hosted.side.total if month.self_hosted.side else None for month, _ in recent]
+    known = [(cost - other) for cost, other in zip(own, api, strict=True) if cost is not None and other is not None]
+    saving = math.fsum(known) / len(known) * (1 if leaves else -1) if len(known) == len(recent) and described.alternative != "split" else None
+    return {"saving_basis": IN_PORTFOLIO, "saving_alone_monthly": saving}
 
 
 def _load_duration(company: Company, book: MonthBook, workload_id: str, placement: str, until: date) -> tuple[list[int], list[float]]:

@@ -109,7 +109,7 @@ class SelfHostedPricer:
         hours, share = demand.coverage.hours, demand.coverage.share
         burst = self._bursts.get((workload.id, month_of(demand.coverage.first_day)), float(self._assumptions.peak.burst_factor))
         capacity = Counterfactual(
-            load=self._load(demand.counterfactual_work, hours, burst),
+            load=self.load(demand.counterfactual_work, hours, burst),
             spare_replicas=self._assumptions.spare_replicas,
             gpus_per_replica=profile.gpus_per_replica,
             gpus_per_instance=price.gpus_per_instance,
@@ -141,7 +141,7 @@ class SelfHostedPricer:
         if not demand.pools or len(pools) < len(demand.pools) or any(figures.bill_cost is None for figures in pools.values()):
             return SelfHostedMonth(None, "no_pool_cost", fleet, components)
         hours = demand.coverage.hours
-        load = self._load(demand.provisioned_work, hours)
+        load = self.load(demand.provisioned_work, hours)
         floor = sum(shares[pool] * figures.replicas for pool, figures in pools.items())
         share_hours = sum(shares[pool] * figures.hours_provisioned for pool, figures in pools.items())
         share_cost = sum(shares[pool] * (figures.bill_cost or 0.0) for pool, figures in pools.items())
@@ -171,10 +171,11 @@ class SelfHostedPricer:
             return None
         if figures.replicas <= 0:
             return 0.0
-        load = self._load(rest, round(figures.covered_hours))
+        load = self.load(rest, round(figures.covered_hours))
         return avoidable_replicas(figures.replicas, load, self._assumptions.spare_replicas) / figures.replicas
 
-    def _load(self, work_seconds: Floats, hours: int, burst: float | None = None) -> float:
+    def load(self, work_seconds: Floats, hours: int, burst: float | None = None) -> float:
+        """Replicas that the peak of the hourly work needs, before rounding (2.1); without `burst` the assumed one."""
         peak = peak_of_hours(work_seconds, hours, float(self._assumptions.peak.quantile))
         return load_replicas(
             peak, float(self._assumptions.peak.burst_factor) if burst is None else burst, float(self._assumptions.utilisation_target)

@@ -33,18 +33,28 @@ def accepted_move(decisions: pl.DataFrame | None, workload_id: str, quarter: str
 
     decisions: quarter, workload_id, recommendation, decision ('accept', 'reject', 'defer'); further columns are ignored.
     """
+    latest = _latest(decisions, quarter).get(workload_id)
+    if latest is None or position(quarter) - latest[0] > COOL_DOWN_QUARTERS:
+        return None
+    place, recommendation = latest
+    return AcceptedMove(recommendation, quarter_name(place), quarter_name(place + COOL_DOWN_QUARTERS))
+
+
+def accepted_moves(decisions: pl.DataFrame | None, quarter: str) -> dict[str, str]:
+    """By workload, the recommendation of its latest move that was accepted in any quarter before; decisions as in `accepted_move`."""
+    return {workload_id: recommendation for workload_id, (_, recommendation) in _latest(decisions, quarter).items()}
+
+
+def _latest(decisions: pl.DataFrame | None, quarter: str) -> dict[str, tuple[int, str]]:
     if decisions is None or decisions.is_empty():
-        return None
-    accepted = decisions.filter(pl.col("workload_id") == workload_id, pl.col("decision") == "accept", pl.col("recommendation").is_in(MOVES))
-    cooled = {
-        position(name): (name, recommendation)
-        for name, recommendation in accepted.select("quarter", "recommendation").sort("quarter").iter_rows()
-        if 0 < position(quarter) - position(name) <= COOL_DOWN_QUARTERS
-    }
-    if not cooled:
-        return None
-    name, recommendation = cooled[max(cooled)]
-    return AcceptedMove(recommendation, name, quarter_name(position(name) + COOL_DOWN_QUARTERS))
+        return {}
+    accepted = decisions.filter(pl.col("decision") == "accept", pl.col("recommendation").is_in(MOVES))
+    found: dict[str, tuple[int, str]] = {}
+    for workload_id, name, recommendation in accepted.select("workload_id", "quarter", "recommendation").sort(pl.all()).iter_rows():
+        place = position(name)
+        if place < position(quarter) and place >= found.get(workload_id, (place, ""))[0]:
+            found[workload_id] = (place, recommendation)
+    return found
 
 
 def position(quarter: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -46,8 +45,18 @@ COUNTERFACTUAL = st.builds(
     gpus_per_instance=st.sampled_from([1, 2, 4, 8]),
     gpu_cost=POSITIVE,
 )
+JOINED = st.builds(
+    Counterfactual,
+    load=st.floats(0.01, 50),
+    spare_replicas=st.integers(0, 3),
+    gpus_per_replica=st.integers(1, 8),
+    gpus_per_instance=st.sampled_from([1, 2, 4, 8]),
+    gpu_cost=POSITIVE,
+    others=st.floats(0, 50),
+    provisioned=st.integers(0, 60).map(float),
+)
 PROVISIONED = st.builds(Provisioned, load=st.floats(0.01, 50), floor=st.floats(0.01, 50), capacity_monthly=AMOUNT, replica_cost=POSITIVE)
-SIDES = st.builds(SelfHostedSide, capacity=st.one_of(COUNTERFACTUAL, PROVISIONED), people=AMOUNT)
+SIDES = st.builds(SelfHostedSide, capacity=st.one_of(COUNTERFACTUAL, JOINED, PROVISIONED), people=AMOUNT)
 APIS = st.builds(ApiSide, token_cost=st.floats(0.01, 1e6), people=AMOUNT)
 
 
@@ -70,12 +79,12 @@ def test_from_the_robust_break_even_on_self_hosting_is_never_dearer(side: SelfHo
     if volume is None:
         assert api.token_cost / load <= side.capacity.replica_cost * (1 + 1e-9)  # beyond some volume every replica costs more than it saves
         return
-    tops = np.arange(1, 200) + math.floor(volume * load)
+    tops = side.capacity.tops(side.capacity.tread(volume * load) + np.arange(200.0))
     for need in [volume * load, *tops, *(tops + 1e-6)]:
         if need >= volume * load:
             assert gap(need / load) <= slack + 1e-6 * api.token_cost * need / load
-    need, top = volume * load, side.capacity.first_top
-    edge = 0.0 if need <= top else max(top, math.ceil(need - 1e-9) - 1)  # where the tread starts on which they meet
+    need, tread = volume * load, side.capacity.tread(volume * load)
+    edge = side.capacity.top(tread - 1) if tread else 0.0  # where the tread starts on which they meet
     if need - edge > 1e-6:
         just_below = (need - min(1e-6 * need, (need - edge) / 2)) / load
         assert gap(just_below) > -slack - 1e-5 * api.token_cost * volume
