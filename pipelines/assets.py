@@ -22,7 +22,18 @@ from pipelines.warehouse import one
 
 RUN = "run"
 REFERENCES = tuple(table.split(".")[1] for _, table in REFERENCE.values())
-FACTS = ("billing_key", "billing_line", "usage_key", "usage_hourly", "serving_key", "serving_hourly", "gpu_key", "gpu_hourly", *REFERENCES)
+FACTS = (
+    "billing_key",
+    "billing_line",
+    "usage_key",
+    "usage_hourly",
+    "usage_burst",
+    "serving_key",
+    "serving_hourly",
+    "gpu_key",
+    "gpu_hourly",
+    *REFERENCES,
+)
 PEOPLE = ("people_day", "people_rate")
 FINANCE = dg.AssetKey(["finance"])
 INVARIANTS = tuple(model.name.split(".")[1] for model in sql_models.stage("checks"))

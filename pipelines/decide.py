@@ -38,6 +38,7 @@ def decide_placements(con: duckdb.DuckDBPyConnection, company: Company, as_of: d
             as_of=as_of,
             seed=SEED,
             usage_hourly=frame("decision_usage_hourly"),
+            burst_monthly=frame("decision_burst_monthly"),
             api_cost_monthly=frame("decision_api_cost"),
             actual_cost_monthly=frame("decision_actual_cost"),
             pool_monthly=frame("decision_pool_monthly"),

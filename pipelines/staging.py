@@ -30,7 +30,7 @@ class Feed:
 
 
 BILLING_LINE = Feed("billing_line", feeds.BillingLineNumbers, feeds.BillingLineKeys, ("facts.billing_key", "facts.billing_line"))
-API_USAGE = Feed("api_usage", feeds.ApiUsageNumbers, feeds.ApiUsageKeys, ("facts.usage_key", "facts.usage_hourly"))
+API_USAGE = Feed("api_usage", feeds.ApiUsageNumbers, feeds.ApiUsageKeys, ("facts.usage_key", "facts.usage_hourly", "facts.usage_burst"))
 SERVING_USAGE = Feed(
     "serving_usage", telemetry_feeds.ServingUsageNumbers, telemetry_feeds.ServingUsageKeys, ("facts.serving_key", "facts.serving_hourly")
 )

@@ -21,7 +21,7 @@ from models.errors import WriterBusy
 # Measured in design.md: too low a limit dies instead of spilling; two reader threads are what two cores take.
 MEMORY_LIMIT = os.environ.get("CROSSOVER_MEMORY_LIMIT", "1500MB")
 # Another layout of the ledger: the warehouse is built anew from the sources, which what can't be computed again doesn't depend on.
-_LAYOUT = "layout_2"
+_LAYOUT = "layout_3"
 SCHEMAS = ("landing", "staging", "config", "reference", "ledger", "facts", "allocation", "published", "marts", "checks")
 
 _LEDGER = """

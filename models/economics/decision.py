@@ -39,8 +39,8 @@ class DecisionInputs:
 
     usage_hourly: workload_id, usage_hour (Datetime us, naive UTC), side ('api', 'self_host'), pool_id (null on an API), requests,
         input_uncached_tokens, cache_read_tokens, cache_write_tokens, output_tokens, attention_tokens (the sum of O (I + O/2) over requests).
-        Only rows up to as-of; hours without usage are absent. Optional: peak_tokens_5min, the most tokens of any five minutes of the hour
-        (null where a log is not per request); without it the burst within an hour is the assumption.
+        Only rows up to as-of; hours without usage are absent.
+    burst_monthly: workload_id, month, burst_factor: measured peak within the busiest hours / their mean, where the logs tell it (2.1).
     api_cost_monthly: workload_id, month (of use), provider, model, role ('incumbent', 'candidate'), token_cost (null where any token has no
         price), is_eligible, quality_score, is_frontier, price_basis ('paid', 'negotiated', 'list').
     actual_cost_monthly: workload_id, month (of use), side, cost_category, cost_basis, pool_id, effective_cost, in_unit_cost.
@@ -61,6 +61,7 @@ class DecisionInputs:
     pool_monthly: pl.DataFrame
     pool_workload_monthly: pl.DataFrame
     vendor_cost_monthly: pl.DataFrame
+    burst_monthly: pl.DataFrame | None = None
     decisions: pl.DataFrame | None = None
     owned_hardware: pl.DataFrame | None = None
 

@@ -93,7 +93,7 @@ class MonthBook:
     def __init__(self, inputs: DecisionInputs) -> None:
         company: Company = inputs.company
         self.ledger: Ledger = read_ledger(inputs.actual_cost_monthly, inputs.api_cost_monthly, inputs.pool_monthly, inputs.pool_workload_monthly)
-        self.self_hosted = SelfHostedPricer(company, self.ledger, inputs.as_of, measured_bursts(inputs.usage_hourly))
+        self.self_hosted = SelfHostedPricer(company, self.ledger, inputs.as_of, _bursts(inputs.burst_monthly))
         candidates = {workload.id: workload.candidates.self_host for workload in company.workloads if workload.candidates.self_host is not None}
         self.demand: DemandBook = _in_parts(
             inputs.usage_hourly,
@@ -175,31 +175,11 @@ def _in_parts(usage_hourly: pl.DataFrame, book_of: Callable[[pl.DataFrame], Dema
     return DemandBook(**{each.name: {key: value for book in books for key, value in getattr(book, each.name).items()} for each in fields(DemandBook)})
 
 
-BUSY_SHARE = 0.01
-"""The busiest hours of a month, in which the burst within the hour is measured."""
-
-BURSTS_PER_HOUR = 12
-"""Five minutes: a fleet queues what is shorter."""
-
-
-def measured_bursts(usage_hourly: pl.DataFrame) -> dict[tuple[str, date], float]:
-    """By workload and month: the busiest five minutes of its busiest hours / the mean of those hours (2.1, peak.burst_factor).
-
-    Only where the frame has `peak_tokens_5min` and it is known in each of those hours: a log of sums has no minutes.
-    """
-    if "peak_tokens_5min" not in usage_hourly.columns:
+def _bursts(burst_monthly: pl.DataFrame | None) -> dict[tuple[str, date], float]:
+    """By workload and month."""
+    if burst_monthly is None:
         return {}
-    tokens = pl.sum_horizontal("input_uncached_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
-    hours = (
-        usage_hourly.group_by("workload_id", "usage_hour")
-        .agg(tokens.sum().alias("tokens"), peak=pl.when(pl.col("peak_tokens_5min").null_count() == 0).then(pl.col("peak_tokens_5min").sum()))
-        .with_columns(month=pl.col("usage_hour").dt.date().dt.truncate("1mo"))
-        .with_columns(rank=pl.col("tokens").rank("ordinal", descending=True).over("workload_id", "month"))
-    )
-    busiest = hours.filter(pl.col("rank") <= pl.max_horizontal(1, pl.len().over("workload_id", "month") * BUSY_SHARE))
-    found = busiest.group_by("workload_id", "month").agg(pl.col("peak").null_count().alias("unknown"), pl.col("peak", "tokens").sum())
-    known = found.filter((pl.col("unknown") == 0) & (pl.col("tokens") > 0)).sort("workload_id", "month")
-    return {(row["workload_id"], row["month"]): max(row["peak"] * BURSTS_PER_HOUR / row["tokens"], 1.0) for row in known.iter_rows(named=True)}
+    return {(workload_id, month): burst for workload_id, month, burst in burst_monthly.select("workload_id", "month", "burst_factor").iter_rows()}
 
 
 def _today(demand: Demand, api: ApiMonth, provisioned: SelfHostedMonth | None) -> tuple[tuple[Side, ...] | None, str | None]:

@@ -167,12 +167,9 @@ def test_hostile_inputs_give_numbers_or_reasons(requests: float, price: float) -
 
 def test_measured_bursts_size_the_fleet() -> None:
     given_inputs = on_api(peak={"quantile": 0.99})
-    tokens = pl.col("input_uncached_tokens") + pl.col("output_tokens")
-    bursty = given_inputs.usage_hourly.with_columns(peak_tokens_5min=tokens / 12 * 3)  # three times the hour's mean
-    logged = replace(given_inputs, usage_hourly=bursty)
+    months = sorted(month for _, month in decide(given_inputs).crossover_monthly.select("workload_id", "month").iter_rows())
+    logged = replace(given_inputs, burst_monthly=pl.DataFrame([{"workload_id": "chat", "month": month, "burst_factor": 3.0} for month in months]))
     assert input_row(decide(logged), "peak.burst_factor")["base"] == pytest.approx(3)
     assert input_row(decide(given_inputs), "peak.burst_factor")["base"] == pytest.approx(1.25)
     configured = replace(logged, company=on_api(peak={"quantile": 0.99, "burst_factor": 1.5}).company)
     assert input_row(decide(configured), "peak.burst_factor")["base"] == pytest.approx(1.5)
-    summed = replace(given_inputs, usage_hourly=bursty.with_columns(peak_tokens_5min=pl.lit(None, dtype=pl.Float64)))
-    assert input_row(decide(summed), "peak.burst_factor")["base"] == pytest.approx(1.25)
