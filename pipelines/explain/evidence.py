@@ -48,6 +48,11 @@ class Evidence:
     models: list[Row]
     pools: list[str]
     neighbours: list[str]
+    sensitivity: list[Row]
+    indicators: list[Row]
+    portfolio: Row | None
+    portfolio_costs: dict[str, Decimal | None]
+    portfolio_gap: float | None
     flags: list[Row]
     findings: list[Row]
     trail_month: date | None
@@ -126,6 +131,7 @@ def find(con: duckdb.DuckDBPyConnection, company: Company, workload_id: str, qua
     )
     trail_month = last if months else _newest_paid(con, workload_id, last_day)
     trail, files = _trail(con, workload_id, trail_month)
+    scenarios = fetch_rows(con, "SELECT scenario, cost_monthly, gap FROM portfolio_quarterly WHERE quarter = ?", key[1:])
     subjects = [workload_id, *pools, *sorted({row["source_id"] for row in trail})]
     return Evidence(
         company=company,
@@ -150,6 +156,20 @@ def find(con: duckdb.DuckDBPyConnection, company: Company, workload_id: str, qua
         models=models,
         pools=pools,
         neighbours=neighbours,
+        sensitivity=fetch_rows(
+            con,
+            "SELECT * EXCLUDE (quarter, workload_id) FROM decision_sensitivity WHERE workload_id = ? AND quarter = ? AND flip_value IS NOT NULL "
+            "ORDER BY CASE WHEN base > 0 AND flip_value > 0 THEN abs(ln(flip_value / base)) ELSE 1e9 END, input",
+            key,
+        ),
+        indicators=fetch_rows(
+            con, "SELECT * EXCLUDE (quarter, workload_id) FROM workload_indicators WHERE workload_id = ? AND quarter = ? ORDER BY ALL", key
+        ),
+        portfolio=next(
+            iter(fetch_rows(con, "SELECT * EXCLUDE (quarter, workload_id) FROM portfolio_workloads WHERE workload_id = ? AND quarter = ?", key)), None
+        ),
+        portfolio_costs={row["scenario"]: row["cost_monthly"] for row in scenarios},
+        portfolio_gap=next((row["gap"] for row in scenarios if row["gap"] is not None), None),
         flags=_flags(con, workload_id, pools, first, last_day),
         findings=fetch_rows(
             con,

@@ -16,6 +16,7 @@ from rich.text import Text
 from pipelines.explain.evidence import Row, is_zero
 from pipelines.explain.words import (
     BASES,
+    INPUTS,
     OUTCOMES,
     PROMISES,
     QUESTIONS,
@@ -63,7 +64,11 @@ def print_page(document: Row) -> None:
     _section(page, "The rules, in order; the first that decides binds", [], _rule_table(document["rules"], row["recommendation"]))
     _section(page, "The seven questions", [], _question_table(document["questions"]))
     if said["flips"]:
-        _section(page, "It would be decided otherwise if", said["flips"])
+        _section(page, "It would be decided otherwise if", said["flips"], _flip_table(document["sensitivity"]))
+    if said["portfolio"]:
+        _section(page, "Together with all others", said["portfolio"])
+    if said["indicators"]:
+        _section(page, "What else speaks for and against (it decides nothing)", said["indicators"])
     if said["red_flags"]:
         _section(page, "Red flags", said["red_flags"])
     if said["findings"]:
@@ -123,6 +128,14 @@ def _break_even_table(rows: list[Row]) -> Table:
     for row in rows:
         label, text = shown[row["measure"]]
         _add(table, label, "unknown" if row["now"] is None else text(row["now"]), "none" if row["break_even"] is None else text(row["break_even"]))
+    return table
+
+
+def _flip_table(rows: list[Row]) -> Table:
+    """Each input alone: from which value on all of it on the other side would pass its tests, or would no longer."""
+    table = plain_table("one thing alone", ">today", ">turns at")
+    for row in rows:
+        _add(table, word(INPUTS, row["input"]), *(money(row[name], 2 if abs(row[name]) < 1000 else 0) for name in ("base", "flip_value")))
     return table
 
 

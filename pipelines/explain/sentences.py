@@ -15,6 +15,7 @@ from pipelines.explain.evidence import Evidence, Row, is_zero
 from pipelines.explain.words import (
     ALTERNATIVES,
     FLAGS,
+    INDICATORS,
     NEVER_PAID_BACK,
     PLACES,
     PRICES,
@@ -306,17 +307,26 @@ def _compared_with(found: Evidence) -> list[str]:
     """Where the tested saving is not by how much today's bill falls: what it is then."""
     row = found.decision
     current, other, saving = row["current_cost_monthly"], row["alternative_cost_monthly"], row["saving_monthly"]
+    alone = row["saving_alone_monthly"]
+    lines = []
+    if row["alternative"] == "self_host" and row["saving_basis"] == "in_portfolio":
+        by_itself = "" if alone is None else f" With a fleet of its own {_effect(found, alone)}."
+        lines.append(f"That is what a fleet that others share costs more with it: its people and overheads are there already.{by_itself}")
     if current is None or other is None or abs(current - other - saving) < 1:
-        return []
-    if row["alternative"] == "api":
-        return [
-            f"Leaving avoids only {found.amount(saving + other)} of today's {found.amount(current)} a month: "
-            "the GPUs and people that the others on its pools need stay, and they would pay for them."
-        ]
+        return lines
+    avoided = f"Leaving avoids only {found.amount(saving + other)} of today's {found.amount(current)} a month"
+    if row["saving_basis"] == "in_portfolio" and row["alternative"] in ("api", "split") and saving + other < current:
+        stays = "what others on its pools need, what commitments still hold" + (" and its people" if row["alternative"] == "split" else "")
+        return [*lines, f"{avoided}: the rest, {stays}, goes on being paid."]
     falls = "falls" if current > other else "rises"
-    if row["alternative"] == "self_host":
-        return [f"That is against the cheapest API that is good enough; today's bill {falls} by {found.amount(abs(current - other))}."]
-    return ["That is what its tokens would cost less; people stay the same."]
+    if row["alternative"] in ("self_host", "split", "api"):
+        against = "the cheapest API that is good enough" if row["alternative"] != "api" else "what a decision counts of today's hardware"
+        return [*lines, f"That is against {against}; today's bill {falls} by {found.amount(abs(current - other))}."]
+    return [*lines, "That is what its tokens would cost less; people stay the same."]
+
+
+def _effect(found: Evidence, saving: Decimal) -> str:
+    return f"it would save {found.amount(saving)} a month" if saving > 0 else f"it would cost {found.amount(-saving)} a month more"
 
 
 def _switch_margin(found: Evidence) -> str:
@@ -338,9 +348,43 @@ def _paid_back(found: Evidence) -> str:
 
 
 def _with_assumptions(found: Evidence) -> str:
-    rate, erosion = (float(found.assumptions.get(name, 0)) for name in ("discount_rate", "api_price_erosion"))
-    falling = f", while API prices fall by {share_text(erosion)} a year" if erosion else ""
+    rate, apis, gpus = (float(found.assumptions.get(name, 0)) for name in ("discount_rate", "api_price_erosion", "gpu_price_erosion"))
+    falls = [f"{what} by {share_text(erosion)} a year" for what, erosion in (("those of APIs", apis), ("those of rented GPUs", gpus)) if erosion]
+    falling = f"; prices fall over time: {' and '.join(falls)}" if falls else ""
     return f", discounted at {share_text(rate)} a year{falling}"
+
+
+def portfolio(found: Evidence) -> list[str]:
+    """Where it would be if all workloads were placed together as cheaply as possible."""
+    row, cost = found.portfolio, found.portfolio_costs
+    if row is None:
+        return []
+    if row["left_out"] is not None:
+        return [f"It is left out of the portfolio's optimum, because {reason_text(row['left_out'])}."]
+    share = f" with {share_text(row['self_host_share'])} of its work on GPUs of one's own" if row["placement"] == "split" else ""
+    where = {"api": "on an API", "self_host": "self-hosted", "split": f"split{share}"}[row["placement"]]
+    lines = [f"If all workloads were placed together as cheaply as their gates allow, it would be {where}."]
+    savings = [row["saving_in_portfolio_monthly"], row["saving_alone_monthly"]]
+    if None not in savings:
+        beside, alone = (_effect(found, saving) for saving in savings)
+        lines.append(f"Self-hosted beside the others there {beside} against its API, with a fleet of its own {alone}.")
+    if cost.get("today") is not None and cost.get("optimum") is not None:
+        gap = "" if found.portfolio_gap is None else f" (proven to within {share_text(found.portfolio_gap)} of the cheapest possible)"
+        lines.append(f"All workloads together cost {found.amount(cost['today'])} a month today and {found.amount(cost['optimum'])} placed so{gap}.")
+    return lines
+
+
+def indicators(found: Evidence) -> list[str]:
+    """What speaks for and against self-hosting beside the rules, and what nobody has said."""
+    lines = []
+    for direction in ("for", "against"):
+        said = [word(INDICATORS, row["indicator"]) for row in found.indicators if row["direction"] == direction and row["holds"]]
+        if said:
+            lines.append(f"{direction.capitalize()} self-hosting: {listed(said)}.")
+    unknown = [word(INDICATORS, row["indicator"]) for row in found.indicators if row["holds"] is None]
+    if unknown:
+        lines.append(f"Nobody knows or has said: {listed(unknown)}.")
+    return lines
 
 
 def red_flags(found: Evidence) -> list[str]:

@@ -76,12 +76,42 @@ FLAGS = {
     "busy_but_underused": "its GPUs report to be {share} busy (limit {threshold:.0%}) while they do little work",
     "sovereignty_breach": "{share} of its tokens went to an API although its data must stay",
     "long_payback": "with interest the change pays back after {value:.1f} months (limit {threshold:.0f})",
-    "team_outgrows_volume": "its team grows faster than its volume ({value:.2f}, limit {threshold:.2f})",
+    "team_outgrows_volume": "its people cost {value:.2f} times those of the three months before, its volume is {threshold:.2f} times theirs",
     "operations_share": "{share} of engineering time goes to operations (limit {threshold:.0%})",
     "quality_drop": "the self-hosted model scores {value:.2f} on its evaluation (limit {threshold:.2f})",
     "gpus_over_plan": "it uses {value:.1f} GPUs where {threshold:.0f} were planned",
     "fine_tuning_over_plan": "fine-tuning has cost {value:,.0f} this fiscal year where {threshold:,.0f} were planned",
 }
+
+INDICATORS = {
+    "sustained_volume": "volume above its break-even for a year",
+    "sovereignty": "data that must stay",
+    "existing_team": "a team that can run it",
+    "custom_model": "a model tuned on own data",
+    "low_latency": "answers promised within 100 ms",
+    "strategic": "strategic importance",
+    "low_volume": "volume below its break-even",
+    "variable_volume": "volume that varies from day to day",
+    "little_expertise": "little expertise",
+    "uncertain_use_case": "an uncertain use case",
+    "time_pressure": "time pressure",
+    "compliance_by_provider": "compliance that a provider makes simpler",
+    "capital_limits": "limits on capital",
+}
+
+INPUTS = {
+    "volume": "tokens a day",
+    "api_price": "API price per million tokens",
+    "gpu_price": "GPU price per hour",
+    "throughput": "throughput, times the profile's",
+    "people": "people who run it, a month",
+    "overheads": "overheads, a month",
+    "api_people": "people for the API, a month",
+    "spare_replicas": "spare replicas",
+    "peak.burst_factor": "peak within the hour, times its mean",
+    "migration_cost": "cost of the switch, once",
+}
+"""The inputs of decision_sensitivity."""
 
 UNKNOWN_COST = ("no_price", "no_pool_cost", "no_candidate", "capacity")
 """The reasons for which a side's cost is not known."""
