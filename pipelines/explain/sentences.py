@@ -316,8 +316,8 @@ def _compared_with(found: Evidence) -> list[str]:
         return lines
     avoided = f"Leaving avoids only {found.amount(saving + other)} of today's {found.amount(current)} a month"
     if row["saving_basis"] == "in_portfolio" and row["alternative"] in ("api", "split") and saving + other < current:
-        stays = "what others on its pools need, what commitments still hold" + (" and its people" if row["alternative"] == "split" else "")
-        return [*lines, f"{avoided}: the rest, {stays}, goes on being paid."]
+        stays = ["what others on its pools need", "what commitments still hold", *(["its people"] if row["alternative"] == "split" else [])]
+        return [*lines, f"{avoided}: {listed(stays)} goes on being paid."]
     falls = "falls" if current > other else "rises"
     if row["alternative"] in ("self_host", "split", "api"):
         against = "the cheapest API that is good enough" if row["alternative"] != "api" else "what a decision counts of today's hardware"

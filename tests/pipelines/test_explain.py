@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -114,6 +115,8 @@ def published() -> dict[str, list[dict[str, Any]]]:
     delivery = {"files": 1, "bytes": 10, "rows": 3, "ingested_at": datetime(2026, 10, 1, 8), "version": 1}
     question = {"quarter": "2026-Q3", "workload_id": "chat", "outcome": "passes"}
     rule = {"quarter": "2026-Q3", "workload_id": "chat", "outcome": "passes"}
+    turn = {"quarter": "2026-Q3", "workload_id": "chat"}
+    says = {"quarter": "2026-Q3", "workload_id": "chat"}
     flag = {"subject_kind": "workload", "subject_id": "chat", "flag": "sovereignty_breach", "value": 0.25, "threshold": 0.0}
     return {
         "workloads": [{"workload_id": "chat", "name": "Chat [beta]", "owner": "cx"}, {"workload_id": "search", "name": "search"}],
@@ -141,6 +144,27 @@ def published() -> dict[str, list[dict[str, Any]]]:
         ],
         "usage_daily": [{**usage, **tokens, "usage_date": AUGUST}],
         "workload_utilisation_monthly": [{"month": AUGUST, "workload_id": "other", "pool_id": "p", "replica_hours_worked": 1.0}],
+        "decision_sensitivity": [
+            {**turn, "input": "volume", "base": 2_000_000.0, "flip_value": 700_000.0},
+            {**turn, "input": "gpu_price", "base": 3.99, "flip_value": 5.1},
+            {**turn, "input": "overheads", "base": 0.0, "flip_value": None},
+        ],
+        "workload_indicators": [
+            {**says, "indicator": "existing_team", "direction": "for", "holds": True},
+            {**says, "indicator": "sovereignty", "direction": "for", "holds": False},
+            {**says, "indicator": "time_pressure", "direction": "against", "holds": None},
+        ],
+        "portfolio_workloads": [
+            {
+                **{"quarter": "2026-Q3", "workload_id": "chat", "placement": "self_host"},
+                **{"saving_alone_monthly": Decimal(-50), "saving_in_portfolio_monthly": Decimal(450)},
+            },
+            {"quarter": "2026-Q3", "workload_id": "search", "left_out": "days"},
+        ],
+        "portfolio_quarterly": [
+            {"quarter": "2026-Q3", "scenario": "today", "cost_monthly": Decimal(900), "gap": None},
+            {"quarter": "2026-Q3", "scenario": "optimum", "cost_monthly": Decimal(500), "gap": 0.004},
+        ],
         "red_flags": [{**flag, "month": AUGUST}, {**flag, "month": SEPTEMBER}],
         "data_quality": [
             {"severity": "warning", "check_name": "tier_unknown", "subject": "gateway", "rows": 7, "amount": Decimal(5), "message": "base"}
@@ -264,6 +288,54 @@ def test_a_move_is_told_with_its_money_odds_and_date(con: duckdb.DuckDBPyConnect
     assert "The odds that it saves anything are 87%." in said["worth"][1]
     assert "between 400 EUR (p5) and 800 EUR (p95)" in said["worth"][1]
     assert said["flips"] == ['The question "Must its data stay in house?" is answered. Cost alone says "stay on the API".']
+
+
+def test_what_turns_the_answer_comes_nearest_first(con: duckdb.DuckDBPyConnection, company: Company, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [row["input"] for row in explanation(con, company, "chat", None)["sensitivity"]] == ["gpu_price", "volume"]
+    page = page_of(company, capsys)
+    assert re.search(r"GPU price per hour +3\.99 +5\.10\n +tokens a day +2,000,000 +700,000\n", page)
+
+
+def test_the_portfolio_is_told_beside_the_stand_alone_view(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    assert explanation(con, company, "chat", None)["sentences"]["portfolio"] == [
+        "If all workloads were placed together as cheaply as their gates allow, it would be self-hosted.",
+        "Self-hosted beside the others there it would save 450 EUR a month against its API, "
+        "with a fleet of its own it would cost 50.00 EUR a month more.",
+        "All workloads together cost 900 EUR a month today and 500 EUR placed so (proven to within 0.4% of the cheapest possible).",
+    ]
+    assert explanation(con, company, "search", None)["sentences"]["portfolio"] == [
+        "It is left out of the portfolio's optimum, because its history is too short."
+    ]
+
+
+def test_indicators_say_what_is_known_and_what_is_not(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    assert explanation(con, company, "chat", None)["sentences"]["indicators"] == [
+        "For self-hosting: a team that can run it.",
+        "Nobody knows or has said: time pressure.",
+    ]
+
+
+def worth_of(company: Company, **changes: Any) -> list[str]:
+    tables = published()
+    tables["placement_recommendations"] = [decision("2026-Q3", **changes)]
+    write(company, tables)
+    with duckdb.connect(str(company.paths.finance), read_only=True) as con:
+        sentences: list[str] = explanation(con, company, "chat", None)["sentences"]["worth"]
+        return sentences
+
+
+def test_what_joins_a_shared_fleet_is_told_with_what_it_would_be_alone(company: Company) -> None:
+    assert worth_of(company, saving_basis="in_portfolio", saving_alone_monthly=Decimal(-250))[1] == (
+        "That is what a fleet that others share costs more with it: its people and overheads are there already. "
+        "With a fleet of its own it would cost 250 EUR a month more."
+    )
+
+
+def test_what_leaves_a_shared_fleet_is_told_with_what_stays(company: Company) -> None:
+    leaves = {"placement": "self_host", "alternative": "api", "recommendation": "move_to_api", "saving_basis": "in_portfolio"}
+    assert worth_of(company, **leaves, alternative_cost_monthly=Decimal(100))[1] == (
+        "Leaving avoids only 700 EUR of today's 900 EUR a month: what others on its pools need and what commitments still hold goes on being paid."
+    )
 
 
 def test_costs_are_the_mean_of_the_months_that_the_decision_rests_on(con: duckdb.DuckDBPyConnection, company: Company) -> None:
