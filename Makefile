@@ -13,7 +13,7 @@ run: $(VENV)/.ready ## generate the sample company in demo/ and run the whole pi
 	@$(BIN)/crossover demo $(DEMO)
 
 test: $(VENV)/.ready ## every test
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.ready ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -130,8 +130,8 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def money(amount: Decimal | float, places: int = 0) -> str:
-    """An amount for a person: thousands apart."""
-    return f"{amount:,.{places}f}"
+    """An amount for a person: thousands apart, no sign before a zero."""
+    return f"{amount:z,.{places}f}"
 
 
 def _document(run: Run) -> dict[str, Any]:

@@ -363,15 +363,21 @@ def portfolio(found: Evidence) -> list[str]:
         return [f"It is left out of the portfolio's optimum, because {reason_text(row['left_out'])}."]
     share = f" with {share_text(row['self_host_share'])} of its work on GPUs of one's own" if row["placement"] == "split" else ""
     where = {"api": "on an API", "self_host": "self-hosted", "split": f"split{share}"}[row["placement"]]
-    lines = [f"If all workloads were placed together as cheaply as their gates allow, it would be {where}."]
+    lines = [f"If all workloads were placed anew, together and as cheaply as their gates allow, it would be {where}."]
     savings = [row["saving_in_portfolio_monthly"], row["saving_alone_monthly"]]
     if None not in savings:
         beside, alone = (_effect(found, saving) for saving in savings)
         lines.append(f"Self-hosted beside the others there {beside} against its API, with a fleet of its own {alone}.")
     if cost.get("today") is not None and cost.get("optimum") is not None:
-        gap = "" if found.portfolio_gap is None else f" (proven to within {share_text(found.portfolio_gap)} of the cheapest possible)"
+        gap = _gap_text(found.portfolio_gap)
         lines.append(f"All workloads together cost {found.amount(cost['today'])} a month today and {found.amount(cost['optimum'])} placed so{gap}.")
     return lines
+
+
+def _gap_text(gap: float | None) -> str:
+    if gap is None:
+        return ""
+    return " (no other placement is cheaper)" if gap < 1e-6 else f" (proven to be within {share_text(gap)} of the cheapest)"
 
 
 def indicators(found: Evidence) -> list[str]:

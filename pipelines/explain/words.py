@@ -107,6 +107,7 @@ INPUTS = {
     "people": "people who run it, a month",
     "overheads": "overheads, a month",
     "api_people": "people for the API, a month",
+    "utilisation_target": "share of a replica's capacity that is planned with",
     "spare_replicas": "spare replicas",
     "peak.burst_factor": "peak within the hour, times its mean",
     "migration_cost": "cost of the switch, once",

@@ -298,10 +298,10 @@ def test_what_turns_the_answer_comes_nearest_first(con: duckdb.DuckDBPyConnectio
 
 def test_the_portfolio_is_told_beside_the_stand_alone_view(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     assert explanation(con, company, "chat", None)["sentences"]["portfolio"] == [
-        "If all workloads were placed together as cheaply as their gates allow, it would be self-hosted.",
+        "If all workloads were placed anew, together and as cheaply as their gates allow, it would be self-hosted.",
         "Self-hosted beside the others there it would save 450 EUR a month against its API, "
         "with a fleet of its own it would cost 50.00 EUR a month more.",
-        "All workloads together cost 900 EUR a month today and 500 EUR placed so (proven to within 0.4% of the cheapest possible).",
+        "All workloads together cost 900 EUR a month today and 500 EUR placed so (proven to be within 0.4% of the cheapest).",
     ]
     assert explanation(con, company, "search", None)["sentences"]["portfolio"] == [
         "It is left out of the portfolio's optimum, because its history is too short."
