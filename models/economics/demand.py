@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.economics.capacity import Floats, ReplicaRate
-from models.economics.periods import add_months, days_in_month, month_end, month_of
+from models.economics.periods import complete_months, days_in_month, month_end
 
 API, SELF_HOST = "api", "self_host"
 
@@ -105,11 +105,7 @@ class UsageHistory:
 
     def complete_months(self, until: date, count: int = COMPLETE_MONTHS) -> list[date]:
         """The last `count` whole calendar months since the first usage that ended by then, oldest first."""
-        if not self.days:
-            return []
-        month = month_of(until) if until == month_end(until) else add_months(month_of(until), -1)
-        months = [add_months(month, -back) for back in range(count)]
-        return sorted(each for each in months if each >= self.days[0])
+        return [month for month in complete_months(until, count) if self.days and month >= self.days[0]]
 
     def shortfall(self, until: date, min_days: int) -> str | None:
         """Why that is too little to decide on: `days`, `coverage`, or None (2.14)."""

@@ -18,7 +18,7 @@ from models.config import Company, Workload
 from models.economics.crossover_tables import table
 from models.economics.demand import COMPLETE_MONTHS, UsageHistory
 from models.economics.market import TOKENS
-from models.economics.periods import Quarter, add_months, days_in_month, month_end, month_of
+from models.economics.periods import Quarter, complete_months, days_in_month
 from models.economics.placement import MIN_LIFE_MONTHS
 
 Direction = Literal["for", "against"]
@@ -124,14 +124,8 @@ def _is_at_break_even(history: UsageHistory, row: Mapping[str, Any] | None, mont
     return False if row["best_api_cost_monthly"] is not None and row["self_host_cost_monthly"] is not None else None
 
 
-def _complete_months(until: date, count: int) -> list[date]:
-    """The last `count` whole calendar months that ended by then, the latest first."""
-    last = month_of(until) if until == month_end(until) else add_months(month_of(until), -1)
-    return [add_months(last, -back) for back in range(count)]
-
-
 def _sustained_volume(history: UsageHistory, months: Mapping[date, Mapping[str, Any]], until: date) -> Indicator:
-    reached = [_is_at_break_even(history, months.get(month), month) for month in _complete_months(until, SUSTAINED_MONTHS)]
+    reached = [_is_at_break_even(history, months.get(month), month) for month in reversed(complete_months(until, SUSTAINED_MONTHS))]
     in_a_row = next((count for count, is_reached in enumerate(reached) if not is_reached), len(reached))
     holds = False if False in reached else None if None in reached else True
     evidence = f"at or above its own break-even in {reached.count(True)} of the last {len(reached)} complete months"
@@ -141,7 +135,7 @@ def _sustained_volume(history: UsageHistory, months: Mapping[date, Mapping[str, 
 
 
 def _low_volume(history: UsageHistory, months: Mapping[date, Mapping[str, Any]], until: date) -> Indicator:
-    month = _complete_months(until, 1)[0]
+    month = complete_months(until, 1)[0]
     row = months.get(month)
     reached = _is_at_break_even(history, row, month)
     if reached is None:

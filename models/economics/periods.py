@@ -65,3 +65,9 @@ def fiscal_year_start(day: date, fiscal_year_starts: int) -> date:
 def fiscal_half_year_start(day: date, fiscal_year_starts: int) -> date:
     """The first day of the fiscal half-year that contains the day."""
     return add_months(month_of(day), -((day.month - fiscal_year_starts) % 6))
+
+
+def complete_months(until: date, count: int) -> list[date]:
+    """The last `count` whole calendar months that ended by then, oldest first."""
+    last = month_of(until) if until == month_end(until) else add_months(month_of(until), -1)
+    return [add_months(last, back - count + 1) for back in range(count)]

@@ -1,14 +1,15 @@
 """The portfolio of a quarter: its reviews as the optimum's inputs, and the optimum as published tables (economics 2.13).
 
 Workloads that name the same profile and GPU price would share a pool. Where the rules bind (a gate, an unanswered question, too little data), a
-workload stays on the side that they leave it; the others are free. Not here: the optimum itself (portfolio), the rules (placement).
+workload stays on the side that they leave it; the others are free. Fleets are sized with the assumed burst within the hour: bursts of several
+workloads are not measured together. Not here: the optimum itself (portfolio), the rules (placement).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ import polars as pl
 from models.config import Company, Workload
 from models.economics.capacity import Floats
 from models.economics.crossover_tables import table
-from models.economics.demand import API, SELF_HOST, WINDOW_DAYS, WorkloadHours
+from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST
 from models.economics.months import Month, MonthBook
-from models.economics.periods import add_months
+from models.economics.periods import add_months, complete_months, month_end
 from models.economics.portfolio.inputs import Gate, Platform, Pool, Portfolio, PortfolioWorkload
 from models.economics.portfolio.optimum import PortfolioResult, optimise
 from models.economics.recommendations import Review
@@ -48,7 +49,6 @@ PORTFOLIO_WORKLOADS: dict[str, pl.DataType | type[pl.DataType]] = {
     "cost_to_others_monthly": pl.Float64,
     "left_out": pl.String,
 }
-HOURS_PER_MONTH = 730
 MONTHS_PER_QUARTER = 3
 _MUST_SELF_HOST, _MUST_API = ("sovereignty",), ("frontier", "capability", "quality")
 
@@ -70,7 +70,7 @@ def quarter_portfolios(company: Company, book: MonthBook, reviewed: Sequence[Rev
     quarterly: list[dict[str, Any]] = []
     placed: list[dict[str, Any]] = []
     for name, reviews in sorted(by_quarter.items()):
-        asked = _Asked(company, book, reviews, as_of)
+        asked = _Asked(company, book, reviews, min(reviews[0].quarter.last_day, as_of))
         placed += [{"quarter": name, "workload_id": workload_id, "left_out": why} for workload_id, why in asked.left_out.items()]
         if not asked.workloads:
             continue
@@ -116,25 +116,28 @@ def _placed(name: str, asked: _Asked, result: PortfolioResult) -> list[dict[str,
 
 
 class _Asked:
-    """One quarter's reviews as workloads and pools, and who is left out and why."""
+    """One quarter's reviews as workloads and pools, and who is left out and why. Hours are those of the months that money is the mean of."""
 
-    def __init__(self, company: Company, book: MonthBook, reviews: Sequence[Review], as_of: date) -> None:
+    def __init__(self, company: Company, book: MonthBook, reviews: Sequence[Review], until: date) -> None:
         self.workloads: list[PortfolioWorkload] = []
         self.pools: dict[str, Pool] = {}
         self.left_out: dict[str, str] = {}
         self._company, self._book = company, book
+        months = complete_months(until, COMPLETE_MONTHS)
+        self._first, self._last = months[0], month_end(months[-1])
+        self._hours = 24 * ((self._last - self._first).days + 1)
         configured = {workload.id: workload for workload in company.workloads}
         for review in reviews:
             if not review.recent:
                 self.left_out[review.workload_id] = "days"
                 continue
-            self._add(configured[review.workload_id], review, min(review.quarter.last_day, as_of))
+            self._add(configured[review.workload_id], review)
 
-    def _add(self, workload: Workload, review: Review, until: date) -> None:
+    def _add(self, workload: Workload, review: Review) -> None:
         months = review.recent
         today = [month.today_cost for month in months]
         best = [month.api.best_side for month in months]
-        pool, work = self._pool(workload, review, until)
+        pool, work = self._pool(workload, review)
         sides = [side for side in best if side is not None]
         token_cost = _mean([side.token_cost for side in sides]) if len(sides) == len(months) else None
         gate = _gate(review)
@@ -161,13 +164,13 @@ class _Asked:
             )
         )
 
-    def _pool(self, workload: Workload, review: Review, until: date) -> tuple[Pool | None, Floats]:
-        """The fleet that its candidate would join, and its work there in each hour of the last 90 days."""
-        window, _ = self._book.demand.window(workload.id, until)
-        work = np.zeros(24 * WINDOW_DAYS)
+    def _pool(self, workload: Workload, review: Review) -> tuple[Pool | None, Floats]:
+        """The fleet that its candidate would join, and its work there in each hour."""
+        work = np.zeros(self._hours)
         candidate = workload.candidates.self_host
         is_open = review.case.is_candidate_feasible and (review.case.is_candidate_eligible or review.case.placement == SELF_HOST)
-        if candidate is None or window is None or window.counterfactual_work is None or not is_open:
+        used = self._book.demand.hours.get(workload.id)
+        if candidate is None or used is None or used.counterfactual_work is None or not is_open:
             return None, work
         assumptions = self._company.assumptions
         profile = next(profile for profile in assumptions.profiles if profile.id == candidate.profile)
@@ -176,19 +179,15 @@ class _Asked:
             id=f"{profile.id} on {price.id}",
             gpus_per_replica=profile.gpus_per_replica,
             gpus_per_instance=price.gpus_per_instance,
-            gpu_cost_monthly=float(price.price_per_gpu_hour) * HOURS_PER_MONTH,
+            gpu_cost_monthly=float(price.price_per_gpu_hour) * self._hours / COMPLETE_MONTHS,
             usable_seconds_per_hour=3600 * assumptions.utilisation_target,
             spare_replicas=assumptions.spare_replicas,
             burst_factor=float(assumptions.peak.burst_factor),
         )
-        _place(work, window, until)
+        within = used.between(self._first, self._last)
+        assert within.counterfactual_work is not None
+        work[(within.hours - np.datetime64(self._first, "h")).astype(int)] = within.counterfactual_work
         return pool, work
-
-
-def _place(work: Floats, window: WorkloadHours, until: date) -> None:
-    assert window.counterfactual_work is not None
-    first = np.datetime64(until - timedelta(days=WINDOW_DAYS - 1), "h")
-    work[(window.hours - first).astype(int)] = window.counterfactual_work
 
 
 def _gate(review: Review) -> Gate:

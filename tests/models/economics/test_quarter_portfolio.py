@@ -50,6 +50,22 @@ def test_two_on_one_pool_share_platform_and_spare() -> None:
     assert found["optimum"] < found["each_best"]
 
 
+def test_peaks_at_different_hours_share_one_fleet() -> None:
+    """Day and night, 12 requests a second each: alone 2 + 1 replicas of 2 GPUs, together no more. July to September have 2,208 hours."""
+    asked = [usage("day", 43200, JUNE, AS_OF, hours=range(12)), usage("night", 43200, JUNE, AS_OF, hours=range(12, 24))]
+    outputs = decide(
+        inputs(company([workload("day"), workload("night")]), AS_OF, asked, [priced(u, "openai", "gpt-4o", 2.5, 10, "incumbent") for u in asked])
+    )
+    fleet, people = 6 * 3.99 * 2208 / 3, 70_000 / 12
+    found = costs(outputs)
+    assert found["all_self_hosted"] == found["optimum"] == pytest.approx(fleet + people)
+    assert found["each_best"] == pytest.approx(2 * (fleet + people))
+    rows = outputs.portfolio_workloads.filter(pl.col("quarter") == QUARTER)
+    assert rows["marginal_cost_monthly"].to_list() == pytest.approx([0, 0], abs=1e-6)
+    recommended = outputs.placement_recommendations.filter(pl.col("quarter") == QUARTER)
+    assert rows["saving_alone_monthly"].to_list() == pytest.approx(recommended["saving_monthly"].to_list())
+
+
 def test_a_rule_is_never_overridden_by_cost() -> None:
     frontier = {"questions": {**workload("x")["questions"], "frontier_required": True}}
     outputs = decided(43200, 43200, a=frontier)
