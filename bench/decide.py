@@ -120,6 +120,7 @@ def _inputs(folder: Path, workloads: int) -> DecisionInputs:
             model=pl.lit(model),
             role=pl.when((pl.col("side") == "api") & (provider == "openai")).then(pl.lit("incumbent")).otherwise(pl.lit("candidate")),
             token_cost=(tokens[0] * into + tokens[1] * out) / 1e6,
+            tokens=tokens[0] + tokens[1],
             **flags,
             price_basis=pl.lit("list"),
         )
@@ -159,6 +160,7 @@ def _inputs(folder: Path, workloads: int) -> DecisionInputs:
             device_utilisation=pl.lit(None, dtype=pl.Float64),
         ),
         pool_workload_monthly=shares,
+        vendor_cost_monthly=months.group_by("month").agg(effective_cost=pl.col("requests").sum()).with_columns(provider=pl.lit("openai")),
     )
 
 

@@ -43,7 +43,7 @@ def show_what_if(company: Company, changes: Sequence[str], workload: str | None,
         )  # fmt: skip
     console.print(table)
     others = sum(row["published"]["recommendation"] != row["if"]["recommendation"] for row in rows)
-    console.print(f"\n{others} of {len(rows)} recommendations would be others; {len(rows) - len(moved)} workloads don't notice.")
+    console.print(f"\n{others or 'None'} of {len(rows)} recommendations would change, the money or the odds of {len(moved)}.")
 
 
 def _latest(recommendations: pl.DataFrame, workload_id: str | None) -> pl.DataFrame:

@@ -96,14 +96,14 @@ def peak_of_hours(work_seconds: Floats, hours: int, quantile: float) -> float:
     """The quantile (linear) of hourly work over `hours` hours, of which `work_seconds` lists those with usage; the others count as zero."""
     if hours <= 0 or work_seconds.size == 0:
         return 0.0
-    busy = np.sort(work_seconds)
-    position = quantile * (max(hours, busy.size) - 1)
-    empty = max(hours - busy.size, 0)
+    position = quantile * (max(hours, work_seconds.size) - 1)
+    empty, low = max(hours - work_seconds.size, 0), math.floor(position)
+    places = [min(max(index - empty, 0), work_seconds.size - 1) for index in (low, low + 1)]
+    ordered = np.partition(work_seconds, sorted(set(places)))
 
     def at(index: int) -> float:
-        return float(busy[min(index - empty, busy.size - 1)]) if index >= empty else 0.0
+        return float(ordered[places[index - low]]) if index >= empty else 0.0
 
-    low = math.floor(position)
     return at(low) + (at(low + 1) - at(low)) * (position - low)
 
 

@@ -130,10 +130,10 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
         decision_sensitivity=table([row for each in weighed for row in each.sensitivity_rows], DECISION_SENSITIVITY, [*grain, "input"]),
         decision_scenarios=table([row for each in weighed for row in each.scenario_rows], DECISION_SCENARIOS, [*grain, "scenario"]),
         load_duration=load_durations(reviewed),
-        workload_indicators=workload_indicators(company, asked, inputs.as_of, inputs.usage_hourly, months),
+        workload_indicators=workload_indicators(company, asked, inputs.as_of, book.demand.histories, months),
         negotiation_list=negotiation_list(company, inputs.api_cost_monthly),
         vendor_concentration=vendor_concentration(company, inputs.vendor_cost_monthly),
-        tier_shares=tier_shares(company, inputs.usage_hourly, inputs.actual_cost_monthly),
+        tier_shares=tier_shares(company, book.demand.demand, inputs.actual_cost_monthly),
         portfolio_quarterly=portfolio.quarterly,
         portfolio_workloads=portfolio.workloads,
     )

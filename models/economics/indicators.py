@@ -17,7 +17,6 @@ import polars as pl
 from models.config import Company, Workload
 from models.economics.crossover_tables import table
 from models.economics.demand import COMPLETE_MONTHS, UsageHistory
-from models.economics.market import TOKENS
 from models.economics.periods import Quarter, complete_months, days_in_month
 from models.economics.placement import MIN_LIFE_MONTHS
 
@@ -55,15 +54,15 @@ class Indicator:
 
 
 def workload_indicators(
-    company: Company, reviewed: Iterable[tuple[str, Quarter]], as_of: date, usage_hourly: pl.DataFrame, crossover_monthly: pl.DataFrame
+    company: Company, reviewed: Iterable[tuple[str, Quarter]], as_of: date, histories: Mapping[str, UsageHistory], crossover_monthly: pl.DataFrame
 ) -> pl.DataFrame:
     """One row per quarter, workload and indicator, known or not.
 
-    reviewed: the workloads and quarters that have a recommendation. usage_hourly: that of `DecisionInputs`; crossover_monthly: as published.
+    reviewed: the workloads and quarters that have a recommendation. histories: by workload; crossover_monthly: as published.
     Each quarter sees the data up to its own end or as-of.
     """
     workloads = {workload.id: workload for workload in company.workloads}
-    days = _daily_tokens(usage_hourly, as_of)
+    days = {workload_id: dict(zip(history.days, history.tokens, strict=True)) for workload_id, history in histories.items()}
     months: dict[str, dict[date, dict[str, Any]]] = {}
     for row in crossover_monthly.iter_rows(named=True):
         months.setdefault(row["workload_id"], {})[row["month"]] = row
@@ -156,18 +155,3 @@ def _variable_volume(history: UsageHistory, daily_tokens: Mapping[date, float], 
     variation = float(volume.std() / volume.mean())
     evidence = f"daily tokens of {months[0]:%Y-%m} to {months[-1]:%Y-%m}, days without usage as zero"
     return Indicator("variable_volume", "against", variation, variation > VARIABLE_CV, evidence)
-
-
-def _daily_tokens(usage_hourly: pl.DataFrame, as_of: date) -> dict[str, dict[date, float]]:
-    """Tokens by workload and day with usage, both sides."""
-    rows = (
-        usage_hourly.select("workload_id", "usage_hour", pl.col("usage_hour").dt.date().alias("day"), tokens=pl.sum_horizontal(TOKENS))
-        .filter(pl.col("day") <= as_of)
-        .sort("workload_id", "usage_hour", "tokens")  # sums of floats follow the order of rows
-        .group_by("workload_id", "day", maintain_order=True)
-        .agg(pl.col("tokens").sum())
-    )
-    days: dict[str, dict[date, float]] = {}
-    for workload_id, day, tokens in rows.iter_rows():
-        days.setdefault(workload_id, {})[day] = tokens
-    return days

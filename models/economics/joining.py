@@ -46,13 +46,11 @@ def fleet_to_join(company: Company, workload: Workload, decisions: pl.DataFrame 
     if candidate.pool is not None:
         return SharedFleet(candidate.pool)
     moved = accepted_moves(decisions, quarter)
+    others = [other for other in company.workloads if moved.get(other.id) == "move_to_self_host" and other.id != workload.id] if moved else []
     kin = [
         other.id
-        for other in company.workloads
-        if other.id != workload.id
-        and (own := other.candidates.self_host) is not None
-        and (own.profile, own.gpu_price) == (candidate.profile, candidate.gpu_price)
-        and moved.get(other.id) == "move_to_self_host"
+        for other in others
+        if (own := other.candidates.self_host) is not None and (own.profile, own.gpu_price) == (candidate.profile, candidate.gpu_price)
     ]
     return SharedFleet(None, tuple(sorted(kin))) if kin else None
 

@@ -19,13 +19,11 @@ import polars as pl
 from models.config import Company
 from models.economics.api_side import todays_tokens_per_task
 from models.economics.crossover_tables import table
+from models.economics.demand import Demand
 from models.economics.periods import fiscal_quarter
 from models.economics.pricing import concentration, lock_in_premium
 
 K = TypeVar("K")
-
-TOKENS = ("input_uncached_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
-"""The buckets of `usage_hourly` that a volume is the sum of."""
 
 Band = tuple[float, float]
 """A share's low and high end, 0-1."""
@@ -209,11 +207,12 @@ def vendor_concentration(company: Company, vendor_cost_monthly: pl.DataFrame) ->
     return table(rows, VENDOR_CONCENTRATION, ["quarter", "provider"])
 
 
-def tier_shares(company: Company, usage_hourly: pl.DataFrame, actual_cost_monthly: pl.DataFrame) -> pl.DataFrame:
+def tier_shares(company: Company, demand: Mapping[tuple[str, date], Demand], actual_cost_monthly: pl.DataFrame) -> pl.DataFrame:
     """One row per quarter and tier, all three of them, and one with a null tier for workloads without one.
 
-    usage_hourly, actual_cost_monthly: those of `DecisionInputs`; what no configured workload claims is left out of both. Spend is the running
-    cost of both sides (in_unit_cost), people included; null where a used workload's cost is unknown, and then no share of spend is known.
+    demand: by workload and month; actual_cost_monthly: that of `DecisionInputs`; what no configured workload claims is left out of both. Spend
+    is the running cost of both sides (in_unit_cost), people included; null where a used workload's cost is unknown, and then no share of spend
+    is known.
     """
     tiers = {workload.id: workload.tier for workload in company.workloads}
     quarters: dict[str, dict[int | None, _TierSums]] = {}
@@ -222,9 +221,9 @@ def tier_shares(company: Company, usage_hourly: pl.DataFrame, actual_cost_monthl
         quarter = quarters.setdefault(_quarter(company, month), {tier.number: _TierSums() for tier in TIERS})
         return quarter.setdefault(tiers[workload_id], _TierSums())
 
-    used = usage_hourly.select("workload_id", pl.col("usage_hour").dt.date().dt.truncate("1mo").alias("month"), tokens=pl.sum_horizontal(TOKENS))
-    for workload_id, month, tokens in used.filter(pl.col("workload_id").is_in(list(tiers))).iter_rows():
-        sums(month, workload_id).tokens[workload_id].append(tokens)
+    for (workload_id, month), asked in demand.items():
+        if workload_id in tiers:
+            sums(month, workload_id).tokens[workload_id].append(asked.tokens)
     paid = actual_cost_monthly.filter(pl.col("in_unit_cost") & pl.col("workload_id").is_in(list(tiers))).select(
         "workload_id", "month", "effective_cost"
     )

@@ -22,11 +22,15 @@ Booleans = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PoolCost:
-    """One pool under a placement: its fleets' GPUs, and the money of all that could be there: GPUs, and what is left to APIs."""
+    """One pool under a placement: its fleets' GPUs, and the money of all that could be there: GPUs, and what is left to APIs.
+
+    served: the hourly work of those that are self-hosted as a whole.
+    """
 
     cost: float
     gpus: int
     gpu_cost: float
+    served: Floats
 
     @property
     def is_open(self) -> bool:
@@ -43,7 +47,8 @@ class PoolBook:
         self.members = np.array(members, dtype=np.int64)
         self.load: Floats = np.array([workloads[member].work_seconds for member in members]) / pool.usable_seconds_per_hour
         self.api_total = np.array([workloads[member].api_total for member in members])
-        works = self.load.sum(axis=1)
+        self.works: Floats = self.load.sum(axis=1)
+        works = self.works
         tokens = np.array([workloads[member].api_cost_monthly or 0.0 for member in members])
         self.price: Floats = np.divide(tokens, works, out=np.zeros_like(works), where=works > 0)
         """What an API takes for an hour's work of one replica, by workload: what overflows costs its part of the work."""
@@ -53,18 +58,31 @@ class PoolBook:
         self.step_replicas = max(1, instance // replicas) if max(replicas, instance) % min(replicas, instance) == 0 else 1
         self.is_even = self.step_replicas > 1 or replicas % instance == 0
 
-    def cost(self, sides: Sides) -> PoolCost:
-        """The pool under its members' sides."""
+    def cost(self, sides: Sides, served: Floats | None = None) -> PoolCost:
+        """The pool under its members' sides. served: as in `PoolCost`, where it is known."""
         left_to_apis = float(self.api_total[sides == API].sum())
-        gpus = 0
-        if (sides == SELF_HOST).any():
-            gpus += self.gpus(self.replicas(self.load[sides == SELF_HOST].sum(axis=0)))
+        gpus, hosted = 0, sides == SELF_HOST
+        if served is None:
+            served = self.load[hosted].sum(axis=0)
+        if hosted.any():
+            gpus += self.gpus(self.replicas(served))
         if (sides == SPLIT).any():
             base = self.base_load(sides == SPLIT)
             gpus += self.gpus(base)
             left_to_apis += float(self.overflow(sides == SPLIT, base) @ self.price)
         gpu_cost = gpus * self.pool.gpu_cost_monthly
-        return PoolCost(gpu_cost + left_to_apis, gpus, gpu_cost)
+        return PoolCost(gpu_cost + left_to_apis, gpus, gpu_cost, served)
+
+    def moved(self, sides: Sides, now: PoolCost, position: int, side: int) -> PoolCost:
+        """The pool with one member on another side; `sides` are those of `now`."""
+        served = now.served
+        if sides[position] == SELF_HOST and side != SELF_HOST:
+            served = served - self.load[position]
+        elif sides[position] != SELF_HOST and side == SELF_HOST:
+            served = served + self.load[position]
+        changed = sides.copy()
+        changed[position] = side
+        return self.cost(changed, served)
 
     def replicas(self, load: Floats) -> int:
         """Replicas that an hourly load needs, the spare included (2.1)."""
@@ -170,7 +188,7 @@ class CostBook:
     def moved(self, sides: Sides, pools: list[PoolCost], index: int, side: int) -> tuple[float, list[PoolCost]]:
         """The total, and its pools, with one workload on another side and all others where they are."""
         number = int(self.pool_of[index])
-        moved = sides[self.pools[number].members]
-        moved[self.pools[number].members == index] = side
-        costs = [*pools[:number], self.pools[number].cost(moved), *pools[number + 1 :]]
+        members = self.pools[number].members
+        moved = self.pools[number].moved(sides[members], pools[number], int(np.searchsorted(members, index)), side)
+        costs = [*pools[:number], moved, *pools[number + 1 :]]
         return self.total(costs), costs

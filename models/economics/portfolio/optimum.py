@@ -159,7 +159,7 @@ def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) 
 def _shares(pool: PoolBook, members: Sides, mine: Booleans, side: int) -> tuple[float, float]:
     """The self-hosted share of a workload's work, and its part of its fleet's GPUs by the work that they serve."""
     who = members == side
-    works = pool.load.sum(axis=1)
+    works = pool.works
     if side == SPLIT:
         base = pool.base_load(who)
         gpus, served = pool.gpus(base), works - pool.overflow(who, base)

@@ -100,21 +100,20 @@ class _OpenPool:
 
 def _improved(pool: PoolBook, sides: Sides) -> tuple[Sides, float]:
     """Moved one workload at a time as long as that saves money and leaves the pool open."""
-    sides, cost = sides.copy(), pool.cost(sides).cost
+    sides, now = sides.copy(), pool.cost(sides)
     for _ in range(MAX_PASSES):
-        before = cost
+        before = now.cost
         for position, choices in enumerate(pool.choices):
             for side in choices:
-                was = sides[position]
-                sides[position] = side
-                moved = pool.cost(sides)
-                if side != was and moved.is_open and moved.cost < cost * (1 - 1e-12):
-                    cost = moved.cost
-                else:
-                    sides[position] = was
-        if cost == before:
+                if side == sides[position]:
+                    continue
+                moved = pool.moved(sides, now, position, side)
+                if moved.is_open and moved.cost < now.cost * (1 - 1e-12):
+                    sides[position] = side
+                    now = pool.cost(sides)  # anew: sums that only ever change gather dust
+        if now.cost == before:
             break
-    return sides, cost
+    return sides, now.cost
 
 
 def _allowed_above(pool: PoolBook) -> int:

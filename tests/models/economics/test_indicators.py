@@ -11,6 +11,7 @@ from small_companies import ANSWERED, INPUT, OUTPUT, company, row, usage, worklo
 
 from models.config import Workload
 from models.economics.crossover_tables import CROSSOVER_MONTHLY
+from models.economics.demand import demand_book
 from models.economics.indicators import INDICATORS, Indicator, indicators, workload_indicators
 from models.economics.periods import add_months, fiscal_quarter
 
@@ -150,7 +151,8 @@ def test_the_frame() -> None:
         [{"workload_id": "chat", "month": each, **month(daily, daily + 1)} for each in months], schema=CROSSOVER_MONTHLY, orient="row"
     )
     reviewed = [(name, quarter) for name in ("new", "chat") for quarter in (fiscal_quarter(date(2026, 6, 1), 1), fiscal_quarter(UNTIL, 1))]
-    table = workload_indicators(configured, reviewed, UNTIL, used, crossover)
+    histories = demand_book(used, UNTIL, {}, {}, {}).histories
+    table = workload_indicators(configured, reviewed, UNTIL, histories, crossover)
     assert table.schema == INDICATORS
     assert table.height == 4 * 13 == table.select("quarter", "workload_id", "indicator").n_unique()
     low = row(table, quarter="2026-Q3", workload_id="chat", indicator="low_volume")
@@ -158,4 +160,4 @@ def test_the_frame() -> None:
     assert row(table, quarter="2026-Q2", workload_id="chat", indicator="variable_volume")["holds"] is None
     assert row(table, quarter="2026-Q3", workload_id="chat", indicator="variable_volume")["holds"] is False
     assert row(table, quarter="2026-Q3", workload_id="new", indicator="sustained_volume")["holds"] is None
-    assert workload_indicators(configured, reversed(reviewed), UNTIL, used.reverse(), crossover.reverse()).equals(table)
+    assert workload_indicators(configured, reversed(reviewed), UNTIL, histories, crossover.reverse()).equals(table)

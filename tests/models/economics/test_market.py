@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_companies import ACTUAL_COLUMNS, API_COLUMNS, company, frame, row, usage, workload
 
+from models.economics.demand import demand_book
 from models.economics.market import NEGOTIATION_LIST, TIER_SHARES, TIERS, VENDOR_CONCENTRATION, negotiation_list, tier_shares, vendor_concentration
 from models.economics.pricing import blended_price_per_million, concentration, lock_in_premium
 
@@ -175,7 +176,7 @@ def tiers(costs: list[dict[str, Any]]) -> pl.DataFrame:
         usage(name, requests, JULY, JULY, hours=range(1))
         for name, requests in (("agent", 2), ("mail", 3), ("tags", 1), ("other", 4), ("unattributed", 9))
     ]
-    return tier_shares(configured, pl.concat(used), frame(costs, ACTUAL_COLUMNS))
+    return tier_shares(configured, demand_book(pl.concat(used), OCTOBER, {}, {}, {}).demand, frame(costs, ACTUAL_COLUMNS))
 
 
 def test_shares_of_the_tiers_beside_the_published_ones() -> None:
@@ -201,7 +202,6 @@ def test_the_published_bands_are_those_of_redress() -> None:
 
 
 def test_nothing_used_is_no_row() -> None:
-    nothing = usage("chat", 0, JULY, JULY).clear()
-    assert tier_shares(chat(), nothing, frame([], ACTUAL_COLUMNS)).is_empty()
+    assert tier_shares(chat(), {}, frame([], ACTUAL_COLUMNS)).is_empty()
     assert negotiation_list(chat(), offers()).is_empty()
     assert vendor_concentration(chat(), vendors()).is_empty()
