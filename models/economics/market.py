@@ -12,11 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from typing import Any, TypeVar
 
 import polars as pl
 
-from models.config import Company
+from models.config import Company, Workload
 from models.economics.api_side import todays_tokens_per_task
 from models.economics.crossover_tables import table
 from models.economics.demand import Demand
@@ -120,11 +121,13 @@ def negotiation_list(company: Company, api_cost_monthly: pl.DataFrame) -> pl.Dat
     row's money null. market_provider and market_model: those of the largest part of the tokens.
     """
     uses: dict[tuple[str, str, str], list[_Use]] = {}
-    months = api_cost_monthly.sort("workload_id", "month", "role", "provider", "model").partition_by("workload_id", "month", as_dict=True)
-    for (workload_id, month), rows in months.items():
-        market = _market(company, str(workload_id), rows)
-        for row in rows.filter(pl.col("role") == "incumbent").iter_rows(named=True):
-            if row["tokens"]:
+    workloads = {workload.id: workload for workload in company.workloads}
+    rows = api_cost_monthly.sort("workload_id", "month", "role", "provider", "model").iter_rows(named=True)
+    for (workload_id, month), grouped in groupby(rows, key=lambda row: (row["workload_id"], row["month"])):
+        of_month = list(grouped)
+        market = _market(workloads.get(workload_id), of_month)
+        for row in of_month:
+            if row["role"] == "incumbent" and row["tokens"]:
                 key = (_quarter(company, month), row["provider"], row["model"])
                 uses.setdefault(key, []).append(_Use(row["tokens"], row["token_cost"], _best(market, row)))
     listed: list[dict[str, Any]] = []
@@ -137,16 +140,15 @@ def negotiation_list(company: Company, api_cost_monthly: pl.DataFrame) -> pl.Dat
     return table(listed, NEGOTIATION_LIST, ["quarter", "position"])
 
 
-def _market(company: Company, workload_id: str, rows: pl.DataFrame) -> list[Offer]:
+def _market(workload: Workload | None, rows: Iterable[Mapping[str, Any]]) -> list[Offer]:
     """The eligible candidates with a price. Their tokens per task are weighed in (2.5)."""
-    workload = next((each for each in company.workloads if each.id == workload_id), None)
     if workload is None:
         return []
     per_task = {(each.provider, each.model): float(each.tokens_per_task) for each in workload.candidates.api}
     today = todays_tokens_per_task(workload)
     return [
         (row["token_cost"] / row["tokens"] * 1e6 * per_task.get((row["provider"], row["model"]), 1.0) / today, row["provider"], row["model"])
-        for row in rows.iter_rows(named=True)
+        for row in rows
         if row["role"] == "candidate" and row["is_eligible"] and row["token_cost"] is not None and row["tokens"]
     ]
 

@@ -8,6 +8,7 @@ workloads are not measured together. Not here: the optimum itself (portfolio), t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -69,12 +70,13 @@ def quarter_portfolios(company: Company, book: MonthBook, reviewed: Sequence[Rev
             by_quarter.setdefault(review.quarter.name, []).append(review)
     quarterly: list[dict[str, Any]] = []
     placed: list[dict[str, Any]] = []
-    for name, reviews in sorted(by_quarter.items()):
-        asked = _Asked(company, book, reviews, min(reviews[0].quarter.last_day, as_of))
+    quarters = [(name, _Asked(company, book, each, min(each[0].quarter.last_day, as_of))) for name, each in sorted(by_quarter.items())]
+    with ThreadPoolExecutor() as workers:  # the solver works without Python's lock
+        results = list(workers.map(lambda quarter: quarter[1].optimum(), quarters))
+    for (name, asked), result in zip(quarters, results, strict=True):
         placed += [{"quarter": name, "workload_id": workload_id, "left_out": why} for workload_id, why in asked.left_out.items()]
-        if not asked.workloads:
+        if result is None:
             continue
-        result = optimise(Portfolio(tuple(asked.workloads), tuple(asked.pools.values()), _platform(company), company.assumptions.peak.quantile))
         quarterly += [
             {
                 "quarter": name,
@@ -132,6 +134,13 @@ class _Asked:
                 self.left_out[review.workload_id] = "days"
                 continue
             self._add(configured[review.workload_id], review)
+
+    def optimum(self) -> PortfolioResult | None:
+        """The cheapest placement of all; None where nobody is left to place."""
+        if not self.workloads:
+            return None
+        assumptions = self._company.assumptions
+        return optimise(Portfolio(tuple(self.workloads), tuple(self.pools.values()), _platform(self._company), assumptions.peak.quantile))
 
     def _add(self, workload: Workload, review: Review) -> None:
         months = review.recent

@@ -139,7 +139,7 @@ def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) 
             in_portfolio = on_api - book.moved(sides, pools, index, hosted)[0]
         if side != API:
             members = sides[pool.members]
-            share, average = _shares(pool, members, mine, side)
+            share, average = _shares(pool, pools[number], members, mine, side)
             without = book.moved(sides, pools, index, API)[1][number].cost - workload.api_total
             own_overflow = (1 - share) * (workload.api_cost_monthly or 0.0)
             marginal = pools[number].cost - without - own_overflow
@@ -156,7 +156,7 @@ def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) 
     )
 
 
-def _shares(pool: PoolBook, members: Sides, mine: Booleans, side: int) -> tuple[float, float]:
+def _shares(pool: PoolBook, now: PoolCost, members: Sides, mine: Booleans, side: int) -> tuple[float, float]:
     """The self-hosted share of a workload's work, and its part of its fleet's GPUs by the work that they serve."""
     who = members == side
     works = pool.works
@@ -164,7 +164,7 @@ def _shares(pool: PoolBook, members: Sides, mine: Booleans, side: int) -> tuple[
         base = pool.base_load(who)
         gpus, served = pool.gpus(base), works - pool.overflow(who, base)
     else:
-        gpus, served = pool.gpus(pool.replicas(pool.load[who].sum(axis=0))), works
+        gpus, served = pool.gpus(pool.replicas(now.served)), works
     own, all_served = float(served[mine].sum()), float(served[who].sum())
     average = gpus * pool.pool.gpu_cost_monthly * (own / all_served if all_served > 0 else 1 / int(who.sum()))
     return (own / float(works[mine].sum()) if works[mine].sum() > 0 else 1.0), average

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,8 @@ EXCUSED_ROUNDS = 6
 NARROWING_PASSES = 5
 MAX_ROUNDS = 3
 MAX_PASSES = 30
+AT_ONCE = 2
+"""Pools that are looked at together. A fixed number, not the machine's cores: it decides which pools are refined at all."""
 SPARE_PEAKS = 60
 """Peak hours beyond those that the quantile may leave out; none where it leaves some out and workloads may split: the program grows too large."""
 HOUR_GROUPS = 24
@@ -28,15 +31,17 @@ HOUR_GROUPS = 24
 
 def search(book: CostBook, gap: float) -> tuple[Sides, float]:
     """The best placement found and the best bound proven: pool by pool, for they meet only in the platform's people and overheads."""
-    pools = [_OpenPool(pool, gap) for pool in book.pools]
-    least_people = min(book.platform.next_pool_people_monthly, book.platform.cost(1))
-    for _ in range(MAX_ROUNDS * len(pools) + 1):
-        sides, cost = book.combined([pool.sides for pool in pools], [pool.cost for pool in pools])
-        _, bound = book.combined([pool.sides for pool in pools], [pool.lower_bound for pool in pools])
-        unproven = [pool for pool in pools if pool.can_be_refined and pool.relevant_gap(least_people) > 0]
-        if cost - bound <= gap * cost or not unproven:
-            break
-        max(unproven, key=lambda pool: pool.relevant_gap(least_people)).refine()
+    with ThreadPoolExecutor(AT_ONCE) as workers:  # the solver works without Python's lock
+        pools = list(workers.map(lambda pool: _OpenPool(pool, gap), book.pools))
+        least_people = min(book.platform.next_pool_people_monthly, book.platform.cost(1))
+        for _ in range(MAX_ROUNDS * len(pools) + 1):
+            sides, cost = book.combined([pool.sides for pool in pools], [pool.cost for pool in pools])
+            _, bound = book.combined([pool.sides for pool in pools], [pool.lower_bound for pool in pools])
+            unproven = [pool for pool in pools if pool.can_be_refined and pool.relevant_gap(least_people) > 0]
+            if cost - bound <= gap * cost or not unproven:
+                break
+            widest = sorted(unproven, key=lambda pool: -pool.relevant_gap(least_people))[:AT_ONCE]
+            list(workers.map(_OpenPool.refine, widest))
     return sides, bound
 
 
@@ -84,6 +89,8 @@ class _OpenPool:
             if choices == self._choices:
                 break
             self._choices = choices
+        if self.cost - self.lower_bound <= self._gap * self.cost:
+            return  # near enough without whole numbers, which take most of the time
         found = milp.solve(self._pool, hours, self._choices, self.sides, self._gap / 2)
         self.lower_bound = min(max(self.lower_bound, found.lower_bound), cost)
         if found.sides is not None:
