@@ -37,24 +37,15 @@ JUNE, AS_OF = date(2026, 6, 1), date(2026, 9, 30)
 AMOUNT = st.floats(0, 1e6, allow_subnormal=False)
 POSITIVE = st.floats(0.01, 1e4)
 
-COUNTERFACTUAL = st.builds(
-    Counterfactual,
-    load=st.floats(0.01, 50),
-    spare_replicas=st.integers(0, 3),
-    gpus_per_replica=st.integers(1, 8),
-    gpus_per_instance=st.sampled_from([1, 2, 4, 8]),
-    gpu_cost=POSITIVE,
-)
-JOINED = st.builds(
-    Counterfactual,
-    load=st.floats(0.01, 50),
-    spare_replicas=st.integers(0, 3),
-    gpus_per_replica=st.integers(1, 8),
-    gpus_per_instance=st.sampled_from([1, 2, 4, 8]),
-    gpu_cost=POSITIVE,
-    others=st.floats(0, 50),
-    provisioned=st.integers(0, 60).map(float),
-)
+FLEET = {
+    "load": st.floats(0.01, 50),
+    "spare_replicas": st.integers(0, 3),
+    "gpus_per_replica": st.integers(1, 8),
+    "gpus_per_instance": st.sampled_from([1, 2, 4, 8]),
+    "gpu_cost": POSITIVE,
+}
+COUNTERFACTUAL = st.builds(Counterfactual, **FLEET)
+JOINED = st.builds(Counterfactual, **FLEET, others=st.floats(0, 50), provisioned=st.integers(0, 60).map(float))
 PROVISIONED = st.builds(Provisioned, load=st.floats(0.01, 50), floor=st.floats(0.01, 50), capacity_monthly=AMOUNT, replica_cost=POSITIVE)
 SIDES = st.builds(SelfHostedSide, capacity=st.one_of(COUNTERFACTUAL, JOINED, PROVISIONED), people=AMOUNT)
 APIS = st.builds(ApiSide, token_cost=st.floats(0.01, 1e6), people=AMOUNT)
