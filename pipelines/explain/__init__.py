@@ -12,7 +12,7 @@ import duckdb
 
 from models.config import Company
 from models.errors import ConfigError
-from pipelines.explain import sentences
+from pipelines.explain import prospects, sentences
 from pipelines.explain.evidence import Row, find
 from pipelines.explain.page import print_page
 from pipelines.explain.words import plain_text
@@ -69,9 +69,9 @@ def explanation(con: duckdb.DuckDBPyConnection, company: Company, workload_id: s
             "other": sentences.other(found),
             "costs": sentences.cost_notes(found),
             "break_even": sentences.break_even_notes(found),
-            "worth": sentences.worth(found),
-            "portfolio": sentences.portfolio(found),
-            "indicators": sentences.indicators(found),
+            "worth": prospects.worth(found),
+            "portfolio": prospects.portfolio(found),
+            "indicators": prospects.indicators(found),
             "flips": [plain_text(found.decision["flips_if"])] if found.decision["flips_if"] else [],
             "red_flags": sentences.red_flags(found),
             "findings": [f"{row['subject']}: {row['message']} ({row['rows'] or 0:,} rows)" for row in found.findings],
