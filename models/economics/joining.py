@@ -75,7 +75,8 @@ def _joined(book: MonthBook, fleet: SharedFleet, month: Month) -> SelfHostedMont
         if figures is None or figures.bill_cost is None or figures.hours_provisioned <= 0:
             return SelfHostedMonth(None, "no_pool_cost", None, dict.fromkeys(SELF_HOST_CATEGORIES), is_feasible=alone.is_feasible)
         served = book.demand.pool_hours.get((fleet.pool_id, month.month))
-        others = [(served.hours, work) for _, work in sorted(served.work_by_workload.items())] if served else []
+        works = sorted(served.work_by_workload.items()) if served else []
+        others = [(served.hours, work) for name, work in works if served and name != month.workload_id]  # a part of it may be there already
         provisioned = figures.replicas
         replica_cost = figures.bill_cost / figures.hours_provisioned * month.demand.coverage.hours
         capacity = replace(alone.side.capacity, gpus_per_replica=1, gpus_per_instance=1, gpu_cost=replica_cost)

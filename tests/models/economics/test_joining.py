@@ -82,6 +82,15 @@ def test_a_full_pool_grows_at_its_own_cost() -> None:
     assert joined["alternative_cost_monthly"] == pytest.approx(POOL_GPUS)  # 1.70 of load beside the others' 0.02: 2 + 1 replicas, 2 are there
 
 
+def test_what_of_it_is_on_the_pool_already_is_not_counted_twice() -> None:
+    """Half of it on the API, half on the pool's two replicas: all of it, 1.70 of load beside 0.02, takes one replica more."""
+    given = beside(replicas=2)
+    halves = [usage("chat", 21600, JUNE, AS_OF), usage("chat", 21600, JUNE, AS_OF, pool="p")]
+    used = pl.concat([given.usage_hourly.filter(pl.col("workload_id") != "chat"), *halves])
+    joined = recommended(decide(DecisionInputs(**{**vars(given), "usage_hourly": used})))
+    assert joined["alternative_cost_monthly"] == pytest.approx(POOL_GPUS)
+
+
 def test_a_pool_without_a_bill_has_no_known_cost_for_who_joins() -> None:
     unknown = recommended(decide(beside(bill=False)))
     assert (unknown["recommendation"], unknown["reason"]) == ("insufficient_data", "no_pool_cost")
