@@ -18,8 +18,8 @@ test: $(VENV)/.ready ## every test
 lint: $(VENV)/.ready ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: $(VENV)/.ready ## speed as ratios within one run, and peak memory
-	@$(BIN)/python -m bench
+bench: $(VENV)/.ready ## speed as ratios within one run, and peak memory; with BENCH=--large also of 20 million rows and of 5 GB of CSV
+	@$(BIN)/python -m bench $(BENCH)
 
 ui: $(VENV)/.ready ## Dagster's web UI on the sample company
 	@$(BIN)/crossover ui --config $(DEMO)/crossover.yaml
