@@ -538,7 +538,9 @@ def test_value_of_a_variable_is_never_shown(folder: Folder) -> None:
     assert "s3cret" not in text
 
 
+JOINS = "workloads:\n  - {id: a, placement: api, candidates: {self_host: {model: m, profile: PROFILE, gpu_price: lambda-h100, pool: lama}}}\n"
 DANGLING = [
+    (JOINS.replace("PROFILE", "llama-3.3-70b-fp8-h100x2") + POOL, "workloads[0].candidates.self_host.pool", "pool", "lama", "llama"),
     ("  - {id: a, kind: request_log, path: l, billed_by: bil}\n", "sources[2].billed_by", "source of money", "bil", "bill"),
     ("  - {id: a, kind: request_log, path: l, constants: {workload: chatt}}\n" + CHAT, "sources[2].constants.workload", "workload", "chatt", "chat"),
     ("  - {id: a, kind: request_log, path: l, constants: {pool: lama}}\n" + POOL, "sources[2].constants.pool", "pool", "lama", "llama"),
@@ -571,6 +573,18 @@ def test_name_that_leads_nowhere(folder: Folder, text: str, where: str, kind: st
     assert message[2] == f"  found:    {found}"
     assert message[3].startswith(f"  expected: a {kind}: ")
     assert message[4] == f"  do:       Did you mean {near}?"
+
+
+def test_a_candidate_joins_a_pool_of_its_own_profile_only(folder: Folder) -> None:
+    joins = JOINS.replace("lama", "llama")
+    own = folder.load(HEAD + joins.replace("PROFILE", "llama-3.3-70b-fp8-h100x2") + POOL).workloads[0].candidates.self_host
+    assert own is not None
+    assert own.pool == "llama"
+    message = folder.refused(HEAD + joins.replace("PROFILE", "mixtral-8x7b-fp8-h100x2") + POOL).splitlines()
+    assert message[0] == "A candidate can't join a pool of another profile."
+    assert message[1].endswith(", workloads[0].candidates.self_host.pool")
+    assert message[2] == "  found:    profile mixtral-8x7b-fp8-h100x2; pool llama has llama-3.3-70b-fp8-h100x2"
+    assert message[3] == "  expected: profile: llama-3.3-70b-fp8-h100x2"
 
 
 def test_glob_over_sources_leads_nowhere_and_may(folder: Folder) -> None:
