@@ -107,6 +107,15 @@ def peak_of_hours(work_seconds: Floats, hours: int, quantile: float) -> float:
     return at(low) + (at(low + 1) - at(low)) * (position - low)
 
 
+def within_quota(work_seconds: Floats, hours: int, quantile: float) -> Floats:
+    """Hourly work as it counts in a fleet that is shared: never more than a fleet for it alone would be provisioned for (2.1), its quota.
+
+    Quantiles don't add up: rare bursts of several workloads, each left out alone, are together not rare. Under quotas a shared fleet is never
+    larger than those of its members together.
+    """
+    return np.minimum(work_seconds, peak_of_hours(work_seconds, hours, quantile))
+
+
 def token_utilisation(work_seconds: float, replicas: float, hours: float) -> float | None:
     """U_token = work served / (provisioned replicas x 3,600 x hours); None where nothing was provisioned (2.2)."""
     provisioned = replicas * 3600 * hours

@@ -17,7 +17,7 @@ import polars as pl
 from models.config import Company, Workload
 from models.economics.capacity import Floats
 from models.economics.crossover import Counterfactual, SelfHostedSide
-from models.economics.demand import API, WorkloadHours
+from models.economics.demand import API
 from models.economics.months import Month, MonthBook
 from models.economics.periods import month_end
 from models.economics.self_hosted_side import SELF_HOST_CATEGORIES, SelfHostedMonth
@@ -66,6 +66,7 @@ def _joined(book: MonthBook, fleet: SharedFleet, month: Month) -> SelfHostedMont
         return alone
     last = min(month_end(month.month), month.demand.coverage.last_day)
     own = book.demand.hours[month.workload_id].between(month.month, last)
+    assert own.counterfactual_work is not None
     if fleet.pool_id is None:
         hours = [book.demand.hours[name].between(month.month, last) for name in fleet.accepted if name in book.demand.hours]
         others = [(each.hours, each.counterfactual_work) for each in hours if each.counterfactual_work is not None]
@@ -82,16 +83,12 @@ def _joined(book: MonthBook, fleet: SharedFleet, month: Month) -> SelfHostedMont
         capacity = replace(alone.side.capacity, gpus_per_replica=1, gpus_per_instance=1, gpu_cost=replica_cost)
     rest = _summed(others)
     load_of_others = book.self_hosted.load(rest[1], month.demand.coverage.hours, alone.burst_factor)
-    load_of_all = book.self_hosted.load(_summed([rest, _hours_of(own)])[1], month.demand.coverage.hours, alone.burst_factor)
+    all_of_them = _summed([rest, (own.hours, book.self_hosted.within_quota(own.counterfactual_work, month.demand.coverage.hours))])
+    load_of_all = book.self_hosted.load(all_of_them[1], month.demand.coverage.hours, alone.burst_factor)
     joined = replace(capacity, load=max(load_of_all - load_of_others, 0.0), others=load_of_others, provisioned=provisioned)
     gpu_cost = joined.cost_at(joined.load)
     components = {**dict.fromkeys(SELF_HOST_CATEGORIES), "gpu_compute": gpu_cost}
     return replace(alone, side=SelfHostedSide(joined), fleet=None, components=components)
-
-
-def _hours_of(own: WorkloadHours) -> Hourly:
-    assert own.counterfactual_work is not None
-    return own.hours, own.counterfactual_work
 
 
 def _summed(parts: Sequence[Hourly]) -> Hourly:

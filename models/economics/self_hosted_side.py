@@ -23,6 +23,7 @@ from models.economics.capacity import (
     token_utilisation,
     weights_fit,
     weights_gb,
+    within_quota,
 )
 from models.economics.crossover import Counterfactual, Provisioned, SelfHostedSide
 from models.economics.demand import SELF_HOST, Demand, PoolHours
@@ -180,6 +181,10 @@ class SelfHostedPricer:
         return load_replicas(
             peak, float(self._assumptions.peak.burst_factor) if burst is None else burst, float(self._assumptions.utilisation_target)
         )
+
+    def within_quota(self, work_seconds: Floats, hours: int) -> Floats:
+        """Hourly work as it counts in a fleet that is shared (capacity)."""
+        return within_quota(work_seconds, hours, float(self._assumptions.peak.quantile))
 
     def _staffing(self, share: float) -> float:
         fte, loaded_annual, _ = self._assumptions.staffing_for(self._has_pool)

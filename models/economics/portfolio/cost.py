@@ -2,6 +2,9 @@
 
 Here: the fleets of a pool (2.1 for what is self-hosted, 2.12 for a base load whose rest goes to an API) and the sum over a portfolio. The
 optimum's cost is always this one. Not here: which placement to choose (milp, optimum).
+
+A shared fleet is sized for the busiest hour of what its members count for, each within its quota (capacity): so a workload by itself gets
+2.1's fleet, to the replica, and no fleet is larger than those of its members together.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.economics.capacity import Floats, gpus_bought, peak_of_hours, replicas_needed, whole
+from models.economics.capacity import Floats, gpus_bought, replicas_needed, whole, within_quota
 from models.economics.portfolio.inputs import API, SELF_HOST, SPLIT, Pool, Portfolio, PortfolioWorkload
 
 Sides = npt.NDArray[np.int8]
@@ -24,13 +27,13 @@ Booleans = npt.NDArray[np.bool_]
 class PoolCost:
     """One pool under a placement: its fleets' GPUs, and the money of all that could be there: GPUs, and what is left to APIs.
 
-    served: the hourly work of those that are self-hosted as a whole.
+    provisioned: what those that are self-hosted as a whole count for, hour by hour, in replicas.
     """
 
     cost: float
     gpus: int
     gpu_cost: float
-    served: Floats
+    provisioned: Floats
 
     @property
     def is_open(self) -> bool:
@@ -42,10 +45,12 @@ class PoolBook:
     """One pool and the workloads that may join it, with their work in replicas (usable work of one in an hour = 1)."""
 
     def __init__(self, pool: Pool, members: list[int], workloads: list[PortfolioWorkload], quantile: float) -> None:
-        self.pool, self.quantile = pool, quantile
+        self.pool = pool
         self.hours: int = workloads[members[0]].work_seconds.size
         self.members = np.array(members, dtype=np.int64)
         self.load: Floats = np.array([workloads[member].work_seconds for member in members]) / pool.usable_seconds_per_hour
+        self.provisioned: Floats = np.array([within_quota(load, self.hours, quantile) for load in self.load]) * pool.burst_factor
+        """What a member counts for in the fleet of those that are self-hosted as a whole, burst within the hour included."""
         self.api_total = np.array([workloads[member].api_total for member in members])
         self.works: Floats = self.load.sum(axis=1)
         works = self.works
@@ -58,35 +63,35 @@ class PoolBook:
         self.step_replicas = max(1, instance // replicas) if max(replicas, instance) % min(replicas, instance) == 0 else 1
         self.is_even = self.step_replicas > 1 or replicas % instance == 0
 
-    def cost(self, sides: Sides, served: Floats | None = None) -> PoolCost:
-        """The pool under its members' sides. served: as in `PoolCost`, where it is known."""
+    def cost(self, sides: Sides, provisioned: Floats | None = None) -> PoolCost:
+        """The pool under its members' sides. provisioned: as in `PoolCost`, where it is known."""
         left_to_apis = float(self.api_total[sides == API].sum())
         gpus, hosted = 0, sides == SELF_HOST
-        if served is None:
-            served = self.load[hosted].sum(axis=0)
+        if provisioned is None:
+            provisioned = self.provisioned[hosted].sum(axis=0)
         if hosted.any():
-            gpus += self.gpus(self.replicas(served))
+            gpus += self.gpus(self.replicas(provisioned))
         if (sides == SPLIT).any():
             base = self.base_load(sides == SPLIT)
             gpus += self.gpus(base)
             left_to_apis += float(self.overflow(sides == SPLIT, base) @ self.price)
         gpu_cost = gpus * self.pool.gpu_cost_monthly
-        return PoolCost(gpu_cost + left_to_apis, gpus, gpu_cost, served)
+        return PoolCost(gpu_cost + left_to_apis, gpus, gpu_cost, provisioned)
 
     def moved(self, sides: Sides, now: PoolCost, position: int, side: int) -> PoolCost:
         """The pool with one member on another side; `sides` are those of `now`."""
-        served = now.served
+        provisioned = now.provisioned
         if sides[position] == SELF_HOST and side != SELF_HOST:
-            served = served - self.load[position]
+            provisioned = provisioned - self.provisioned[position]
         elif sides[position] != SELF_HOST and side == SELF_HOST:
-            served = served + self.load[position]
+            provisioned = provisioned + self.provisioned[position]
         changed = sides.copy()
         changed[position] = side
-        return self.cost(changed, served)
+        return self.cost(changed, provisioned)
 
-    def replicas(self, load: Floats) -> int:
-        """Replicas that an hourly load needs, the spare included (2.1)."""
-        return replicas_needed(peak_of_hours(load, self.hours, self.quantile) * self.pool.burst_factor, self.pool.spare_replicas)
+    def replicas(self, provisioned: Floats) -> int:
+        """Replicas for what members count for together, the spare included (2.1)."""
+        return replicas_needed(float(provisioned.max()), self.pool.spare_replicas)
 
     def gpus(self, replicas: int) -> int:
         """GPUs of so many replicas, in whole instances."""
@@ -177,12 +182,18 @@ class CostBook:
         """GPUs, people, overheads and APIs together."""
         return sum(pool.cost for pool in pools) + self.outside + self.platform.cost(sum(pool.is_open for pool in pools))
 
+    def each_alone(self) -> Sides:
+        """Everybody on the side that is cheaper for it by itself, where allowed."""
+        costs = [self.alone(index) for index in range(len(self.workloads))]
+        is_hosted = [cost is not None and (not w.can_api or cost[0] < w.api_total) for w, cost in zip(self.workloads, costs, strict=True)]
+        return np.where(is_hosted, SELF_HOST, API).astype(np.int8)
+
     def alone(self, index: int) -> tuple[float, int] | None:
         """Cost and GPUs of self-hosting one workload by itself, with the platform's people and overheads; None where it can't be."""
         if self.pool_of[index] < 0:
             return None
         pool = self.pools[self.pool_of[index]]
-        gpus = pool.gpus(pool.replicas(pool.load[np.flatnonzero(pool.members == index)[0]]))
+        gpus = pool.gpus(pool.replicas(pool.provisioned[np.searchsorted(pool.members, index)]))
         return gpus * pool.pool.gpu_cost_monthly + self.platform.cost(1), gpus
 
     def moved(self, sides: Sides, pools: list[PoolCost], index: int, side: int) -> tuple[float, list[PoolCost]]:

@@ -113,7 +113,7 @@ class PortfolioWorkload:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """All of it. peak_quantile: which hour of the window a fleet is provisioned for, as in 2.1 (linear between hours)."""
+    """All of it. peak_quantile: which hour of the window a workload's own fleet would be provisioned for, as in 2.1 (linear between hours)."""
 
     workloads: tuple[PortfolioWorkload, ...]
     pools: tuple[Pool, ...]

@@ -1,8 +1,9 @@
-"""The portfolio as a mixed-integer program over representative hours, solved by HiGHS.
+"""The portfolio as a mixed-integer program over representative hours, solved by HiGHS, pool by pool.
 
-Here: a relaxation. It knows some of the hours one by one, which only leaves demands out, and all of them as means of groups of hours, which
-keeps every total and smooths overflow, never above what it is. So its bound is never above the true optimum, whichever hours were taken;
-what its placement really costs is `cost`'s to say, over every hour. Not here: which hours, and how often (optimum).
+Here: a relaxation of one pool that grows by what its own solutions lacked: peak hours, one by one, and what APIs take at least beyond a base
+load, each time over all hours in one row (Benders' cuts: the overflow's cost is convex in who is placed and in the replicas). Both only leave
+demands out, so its bound is never above the true optimum, whichever rows it has; what its placement really costs is `cost`'s to say. Not here:
+how often to ask (search).
 """
 
 from __future__ import annotations
@@ -16,40 +17,136 @@ import numpy as np
 import numpy.typing as npt
 
 from models.economics.capacity import Floats
-from models.economics.portfolio.cost import Booleans, PoolBook, Sides
+from models.economics.portfolio.cost import PoolBook, Sides
 from models.economics.portfolio.inputs import API, SELF_HOST, SPLIT
 
 MAX_NODES = 100
 """The search ends here at the latest. A clock would let a slow machine answer otherwise."""
 
-EXACT_EXCEEDING = 3
-
 Ints = npt.NDArray[np.int64]
 
-Choices = list[tuple[int, ...]]
-"""The sides that are open to each member of a pool."""
-
 
 @dataclass(frozen=True)
-class Representatives:
-    """A pool's representative hours: `peaks` stand for themselves, `groups` (of each hour, its group's number) for their mean.
+class Relaxed:
+    """A solution of the relaxation: of each member how much is self-hosted as a whole and how much split, 0 or 1 unless it was solved without
+    whole numbers; the base load's replicas; and what no placement is below."""
 
-    busiest: all hours, those with most work first. excused: which hours may be above the quantile; None leaves that to the program. Telling
-    it makes a harder problem that is solved faster: good for placements, no good for a bound.
-    """
-
-    busiest: Ints
-    peaks: Ints
-    groups: Ints
-    excused: Ints | None = None
-
-
-@dataclass(frozen=True)
-class Bound:
-    """The best placement found, None if none was, and what no placement is below."""
-
-    sides: Sides | None
+    hosted: Floats
+    split: Floats
+    base_replicas: float
     lower_bound: float
+
+    @property
+    def sides(self) -> Sides:
+        """The placement, of a solution in whole numbers."""
+        return np.where(self.hosted > 0.5, SELF_HOST, np.where(self.split > 0.5, SPLIT, API)).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class _Overflow:
+    """What APIs take at least beyond a base load: the sum of each split member's part less that of each replica. Exact where it was taken."""
+
+    by_member: Floats
+    per_replica: float
+
+
+class Relaxation:
+    """One pool with at least one of its members self-hosted or split: GPUs and APIs, as far as it knows them. Its unit of money is `scale`."""
+
+    def __init__(self, pool: PoolBook, start_cost: float) -> None:
+        self._pool = pool
+        self._scale = max(start_cost, 1e-9) / 1e4  # the solver's tolerances are absolute
+        self._peaks: list[int] = []
+        self._overflows: dict[tuple[bytes, float], _Overflow] = {}
+
+    def learn(self, hosted: Floats, split: Floats, base_replicas: Sequence[float]) -> bool:
+        """Take in the busiest hour of what is hosted, and what overflows such base loads; whether anything of it was new."""
+        known = len(self._peaks) + len(self._overflows)
+        if hosted.any():
+            peak = int(np.argmax(hosted @ self._pool.provisioned))
+            self._peaks += [peak] if peak not in self._peaks else []
+        for replicas in base_replicas if split.any() else ():
+            self._overflows.setdefault((split.tobytes(), replicas), _overflow(self._pool, split, replicas))
+        return len(self._peaks) + len(self._overflows) > known
+
+    def relaxed(self) -> Relaxed:
+        """Without whole numbers."""
+        program, columns, base = self._program()
+        return self._solution(*program.relaxed(self._offset), columns, base)
+
+    def solve(self, start: Sides, gap: float) -> Relaxed | None:
+        """In whole numbers, beginning from a placement; `gap` is the relative one at which the search may end. None: nothing was found."""
+        program, columns, base = self._program()
+        begin = [float(start[position] == side) for position, side in columns]
+        values, bound = program.solve(self._offset, gap, (list(columns.values()), begin))
+        return None if values is None else self._solution(values, bound, columns, base)
+
+    @property
+    def _offset(self) -> float:
+        return float(self._pool.api_total.sum()) / self._scale
+
+    def _solution(self, values: Floats, bound: float, columns: dict[tuple[int, int], int], base: int | None) -> Relaxed:
+        shares = np.zeros((3, len(self._pool.members)))
+        for (position, side), column in columns.items():
+            shares[side, position] = np.clip(values[column], 0.0, 1.0)
+        return Relaxed(shares[SELF_HOST], shares[SPLIT], 0.0 if base is None else float(values[base]), bound * self._scale)
+
+    def _program(self) -> tuple[_Program, dict[tuple[int, int], int], int | None]:
+        """The program, its columns by member and side, and that of the base load's replicas."""
+        pool, program, base = self._pool, _Program(), None
+        columns: dict[tuple[int, int], int] = {}
+        for side in (SELF_HOST, SPLIT):
+            who = [position for position, sides in enumerate(pool.choices) if side in sides]
+            for position in who:
+                columns[(position, side)] = program.binary(-pool.api_total[position] / self._scale, lower=float(pool.choices[position] == (side,)))
+            placed = np.array([columns[(position, side)] for position in who])
+            if who and side == SELF_HOST:
+                self._add_provisioned(program, who, placed)
+            elif who:
+                base = self._add_base_load(program, who, placed)
+        for position in range(len(pool.members)):
+            sides = [columns[key] for key in ((position, SELF_HOST), (position, SPLIT)) if key in columns]
+            program.at_most(sides, [1.0] * len(sides), 1.0)
+        program.at_most(list(columns.values()), [-1.0] * len(columns), -1.0)
+        return program, columns, base
+
+    def _add_provisioned(self, program: _Program, who: list[int], placed: Ints) -> None:
+        """What is self-hosted as a whole: replicas for the busiest hour of what its members count for, and the spare (2.1)."""
+        replicas = _fleet(program, self._pool, placed, self._pool.pool.spare_replicas, self._scale)
+        for hour in self._peaks:
+            program.at_most([*placed, replicas], [*self._pool.provisioned[who, hour], -1.0])
+
+    def _add_base_load(self, program: _Program, who: list[int], placed: Ints) -> int:
+        """What is split: replicas without a spare; what is beyond them goes to the workloads' APIs (2.12)."""
+        replicas, overflow = _fleet(program, self._pool, placed, 0, self._scale), program.column(1.0)
+        for least in self._overflows.values():
+            program.at_most([*placed, replicas, overflow], [*least.by_member[who] / self._scale, -least.per_replica / self._scale, -1.0])
+        return replicas
+
+
+def _overflow(pool: PoolBook, split: Floats, replicas: float) -> _Overflow:
+    """At so much of each member and so many replicas, by the dual of what is cheapest in each hour: a replica-hour less costs there what the
+    dearest member takes of which anything overflows."""
+    order = pool.cheapest_first
+    stacked = np.cumsum(pool.load[order] * split[order, np.newaxis], axis=0)
+    beyond = stacked[-1] - replicas
+    over = np.flatnonzero(beyond > 0)
+    dearest = np.minimum((stacked[:, over] < beyond[over]).sum(axis=0), len(order) - 1)
+    price = pool.price[order][dearest]
+    by_member = (pool.load[:, over] * np.minimum(price, pool.price[:, np.newaxis])).sum(axis=1)
+    return _Overflow(by_member, float(price.sum()))
+
+
+def _fleet(program: _Program, pool: PoolBook, placed: Ints, spare: int, scale: float) -> int:
+    """The column of a fleet's replicas, without spares: whole instances, at least one replica where anything is placed."""
+    is_used, replicas = program.binary(), program.column(is_integer=True)
+    instances = program.column(pool.pool.gpus_per_instance * pool.pool.gpu_cost_monthly / scale, is_integer=True)
+    program.at_most([is_used, replicas], [1.0, -1.0])
+    for column in placed:
+        program.at_most([int(column), is_used], [1.0, -1.0])
+    per_instance = pool.pool.gpus_per_replica / pool.pool.gpus_per_instance
+    program.at_most([replicas, is_used, instances], [per_instance, per_instance * spare, -1.0])
+    return replicas
 
 
 @dataclass
@@ -95,14 +192,13 @@ class _Program:
         is_found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         return np.array(highs.getSolution().col_value) if is_found else None, float(info.mip_dual_bound)
 
-    def relaxed(self, offset: float) -> tuple[Floats, Floats, float] | None:
-        """Without whole numbers: the columns, their reduced costs and the objective; None where nothing is feasible."""
+    def relaxed(self, offset: float) -> tuple[Floats, float]:
+        """Without whole numbers: the columns and the objective."""
         highs = self._highs(offset, [False] * len(self.cost), {})
         highs.run()
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        solution = highs.getSolution()
-        return np.array(solution.col_value), np.array(solution.col_dual), float(highs.getInfo().objective_function_value)
+            raise RuntimeError(f"HiGHS found no optimum of the portfolio's linear program: {highs.modelStatusToString(highs.getModelStatus())}")
+        return np.array(highs.getSolution().col_value), float(highs.getInfo().objective_function_value)
 
     def _highs(self, offset: float, is_integer: list[bool], options: dict[str, float]) -> highspy.Highs:
         lp = highspy.HighsLp()
@@ -123,132 +219,3 @@ class _Program:
         if highs.passModel(lp) == highspy.HighsStatus.kError:
             raise RuntimeError("HiGHS refused the portfolio's program")
         return highs
-
-
-def solve(pool: PoolBook, hours: Representatives, choices: Choices, start: Sides, gap: float) -> Bound:
-    """One pool's relaxation: GPUs and APIs of its members where at least one of them is self-hosted or split.
-
-    choices: the sides still open to each member. start: a placement to begin from. gap: the relative one at which the search may end.
-    """
-    scale, program, columns = _pool_program(pool, hours, choices, start)
-    begin = [float(start[position] == side) for position, side in columns]
-    values, bound = program.solve(float(pool.api_total.sum()) / scale, gap, (list(columns.values()), begin))
-    if values is None:
-        return Bound(None, bound * scale)
-    found = np.full(len(pool.members), API, dtype=np.int8)
-    for (position, side), column in columns.items():
-        if values[column] > 0.5:
-            found[position] = side
-    return Bound(found, bound * scale)
-
-
-def narrowed(pool: PoolBook, hours: Representatives, choices: Choices, start: Sides, cost: float) -> tuple[Choices | None, float]:
-    """The choices that could still lead below `cost`, None where there are none, and a bound.
-
-    By reduced costs: what the linear program would lose by a choice, on top of what it costs already.
-    """
-    scale, program, columns = _pool_program(pool, hours, choices, start)
-    relaxed = program.relaxed(float(pool.api_total.sum()) / scale)
-    if relaxed is None:
-        return None, cost
-    values, duals, bound = relaxed
-    left = [set(sides) for sides in choices]
-    for (position, side), column in columns.items():
-        if bound + abs(duals[column]) <= cost / scale * (1 + 1e-9):
-            continue
-        if values[column] < 1e-6:
-            left[position].discard(side)
-        elif values[column] > 1 - 1e-6:
-            left[position] &= {side}
-    return ([tuple(sorted(sides)) for sides in left] if all(left) else None), bound * scale
-
-
-def _pool_program(pool: PoolBook, hours: Representatives, choices: Choices, start: Sides) -> tuple[float, _Program, dict[tuple[int, int], int]]:
-    """The unit of its money, the program, and its columns by member and side."""
-    scale = max(pool.cost(start).cost, 1e-9) / 1e4  # the solver's tolerances are absolute
-    program = _Program()
-    columns: dict[tuple[int, int], int] = {}
-    for side in (SELF_HOST, SPLIT):
-        who = [position for position, sides in enumerate(choices) if side in sides]
-        forced = [choices[position] == (side,) for position in who]
-        for position, is_forced in zip(who, forced, strict=True):
-            columns[(position, side)] = program.binary(-pool.api_total[position] / scale, lower=float(is_forced))
-        placed = np.array([columns[(position, side)] for position in who])
-        if who and side == SELF_HOST:
-            _provisioned(program, pool, hours, np.array(who), np.array(forced), placed, scale)
-        elif who:
-            _base_load(program, pool, hours, np.array(who), placed, scale)
-    for position in range(len(pool.members)):
-        sides = [columns[key] for key in ((position, SELF_HOST), (position, SPLIT)) if key in columns]
-        program.at_most(sides, [1.0] * len(sides), 1.0)
-    program.at_most(list(columns.values()), [-1.0] * len(columns), -1.0)
-    return scale, program, columns
-
-
-def _fleet(program: _Program, pool: PoolBook, placed: Ints, spare: int, scale: float) -> tuple[int, int]:
-    """A fleet's switch and its replicas (without spares): whole instances, at least one replica where anything is placed."""
-    is_used, replicas = program.binary(), program.column(is_integer=True)
-    instances = program.column(pool.pool.gpus_per_instance * pool.pool.gpu_cost_monthly / scale, is_integer=True)
-    program.at_most([is_used, replicas], [1.0, -1.0])
-    for column in placed:
-        program.at_most([int(column), is_used], [1.0, -1.0])
-    per_instance = pool.pool.gpus_per_replica / pool.pool.gpus_per_instance
-    program.at_most([replicas, is_used, instances], [per_instance, per_instance * spare, -1.0])
-    return is_used, replicas
-
-
-def _provisioned(program: _Program, pool: PoolBook, hours: Representatives, who: Ints, forced: Booleans, placed: Ints, scale: float) -> None:
-    """What is self-hosted as a whole: replicas for the quantile of the pooled hours, and the spare (2.1).
-
-    The quantile lies between two order statistics; each is a level that no more than its number of hours exceed. Far from the top they are
-    neighbours, and the lower one is enough for a bound.
-    """
-    _, replicas = _fleet(program, pool, placed, pool.pool.spare_replicas, scale)
-    load = pool.load[who] * pool.pool.burst_factor
-    if hours.excused is not None:
-        for hour in np.setdiff1d(hours.peaks, hours.excused):
-            program.at_most([*placed, replicas], [*load[:, hour], -1.0])
-        return
-    position = pool.quantile * (pool.hours - 1)
-    below = math.floor(position)
-    part, exceeding = position - below, pool.hours - 1 - below
-    levels = [(exceeding, 1 - part), (exceeding - 1, part)] if part > 0 and exceeding <= EXACT_EXCEEDING else [(exceeding, 1.0)]
-    heights = [program.column() for _ in levels]
-    program.at_most([*heights, replicas], [*(share for _, share in levels), -1.0])
-    certain = load[forced].sum(axis=0)
-    for height, (count, _) in zip(heights, levels, strict=True):
-        excused = []
-        for hour in hours.peaks:
-            slack = _above(load[~forced], certain, int(hour), count) if count else 0.0
-            columns, values = [*placed, height], [*load[:, hour], -1.0]
-            if slack > 0:
-                excused.append(program.binary())
-                columns, values = [*columns, excused[-1]], [*values, -slack]
-            program.at_most(columns, values)
-        if len(excused) > count:
-            program.at_most(excused, [1.0] * len(excused), float(count))
-    # whichever hours are excused: in those that are left a workload brings at least what it brings in as many of its own slackest ones
-    for size in sorted({min(exceeding + 8 * 4**power, pool.hours) for power in range(5)}) if exceeding else []:
-        kept = np.sort(np.vstack([load, certain])[:, hours.busiest[:size]], axis=1)[:, : size - exceeding].mean(axis=1)
-        program.at_most([*placed[~forced], heights[0]], [*kept[:-1][~forced], -1.0], -float(kept[-1]))
-
-
-def _above(load: Floats, certain: Floats, hour: int, count: int) -> float:
-    """How far an hour can be above the level that `count` hours exceed, whoever joins what is certain: above its nearest count + 1 hours."""
-    ahead = certain[hour] - certain + np.maximum(load[:, [hour]] - load, 0.0).sum(axis=0)
-    return float(max(np.partition(ahead, count)[count], 0.0))
-
-
-def _base_load(program: _Program, pool: PoolBook, hours: Representatives, who: Ints, placed: Ints, scale: float) -> None:
-    """What is split: replicas without a spare; what is beyond them goes to the workloads' APIs, group of hours by group of hours (2.12)."""
-    _, replicas = _fleet(program, pool, placed, 0, scale)
-    load, price = pool.load[who], pool.price[who] / scale
-    for group in range(int(hours.groups.max()) + 1):
-        inside = hours.groups == group
-        mean, count = load[:, inside].mean(axis=1), int(inside.sum())
-        if mean.sum() <= 1:
-            continue  # the first replica does it
-        beyond = np.array([program.column(price[position] * count, upper=mean[position]) for position in range(len(who))])
-        program.at_most([*placed, *beyond, replicas], [*mean, *[-1.0] * len(who), -1.0])
-        for position in range(len(who)):
-            program.at_most([int(beyond[position]), int(placed[position])], [1.0, -mean[position]])

@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from models.economics.portfolio.cost import Booleans, CostBook, PoolBook, PoolCost, Sides
 from models.economics.portfolio.inputs import API, SELF_HOST, SPLIT, Conflict, Portfolio, PortfolioWorkload
 from models.economics.portfolio.search import search
 
-GAP = 0.01
+GAP = 0.005
 
 Placed = Literal["api", "self_host", "split"]
 _NAMES: dict[int, Placed] = {API: "api", SELF_HOST: "self_host", SPLIT: "split"}
@@ -114,14 +116,10 @@ def _today(workloads: list[PortfolioWorkload]) -> Scenario:
 
 
 def _each_best(book: CostBook) -> Scenario:
-    cost, hosted, gpus = 0.0, 0, 0
-    for index, workload in enumerate(book.workloads):
-        alone = book.alone(index)
-        if alone is not None and (not workload.can_api or alone[0] < workload.api_total):
-            cost, hosted, gpus = cost + alone[0], hosted + 1, gpus + alone[1]
-        else:
-            cost += workload.api_total
-    return Scenario("each_best", cost, hosted, gpus)
+    sides = book.each_alone()
+    hosted = [alone for index in np.flatnonzero(sides == SELF_HOST) if (alone := book.alone(int(index)))]
+    on_apis = sum(workload.api_total for workload, side in zip(book.workloads, sides, strict=True) if side == API)
+    return Scenario("each_best", on_apis + sum(cost for cost, _ in hosted), len(hosted), sum(gpus for _, gpus in hosted))
 
 
 def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) -> WorkloadInPortfolio:
@@ -164,7 +162,7 @@ def _shares(pool: PoolBook, now: PoolCost, members: Sides, mine: Booleans, side:
         base = pool.base_load(who)
         gpus, served = pool.gpus(base), works - pool.overflow(who, base)
     else:
-        gpus, served = pool.gpus(pool.replicas(now.served)), works
+        gpus, served = pool.gpus(pool.replicas(now.provisioned)), works
     own, all_served = float(served[mine].sum()), float(served[who].sum())
     average = gpus * pool.pool.gpu_cost_monthly * (own / all_served if all_served > 0 else 1 / int(who.sum()))
     return (own / float(works[mine].sum()) if works[mine].sum() > 0 else 1.0), average

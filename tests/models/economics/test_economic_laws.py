@@ -26,7 +26,7 @@ from small_companies import (
 )
 from test_placement import ANSWERS, case, comparison
 
-from models.economics.capacity import peak_of_hours
+from models.economics.capacity import peak_of_hours, within_quota
 from models.economics.crossover import ApiSide, Counterfactual, Provisioned, SelfHostedSide, cheaper_intervals, robust_break_even
 from models.economics.decision import DecisionInputs, DecisionOutputs, decide
 from models.economics.finance import payback_months, payback_months_discounted
@@ -96,6 +96,17 @@ def test_a_peak_is_the_quantile_with_the_empty_hours(work: list[float], hours: i
     hours = max(hours, len(work))
     everything = np.array(work + [0.0] * (hours - len(work)))
     assert peak_of_hours(np.array(work), hours, quantile) == pytest.approx(float(np.quantile(everything, quantile)), rel=1e-9, abs=1e-9)
+
+
+@given(st.lists(st.tuples(AMOUNT, AMOUNT), min_size=1, max_size=30), st.integers(0, 30), st.floats(0, 1))
+def test_who_joins_adds_no_more_than_it_would_need_alone(work: list[tuple[float, float]], empty: int, quantile: float) -> None:
+    others, own = np.array(work).T
+    hours = len(work) + empty
+    counted, alone = within_quota(own, hours, quantile), peak_of_hours(own, hours, quantile)
+    assert peak_of_hours(counted, hours, 1.0) == alone
+    slack = 1e-9 * (others.max() + own.max() + 1)
+    assert peak_of_hours(others + counted, hours, quantile) <= peak_of_hours(others, hours, quantile) + alone + slack
+    assert float((within_quota(others, hours, quantile) + counted).max()) <= peak_of_hours(others, hours, quantile) + alone + slack
 
 
 @given(st.one_of(st.just(0.0), st.floats(0.01, 1e6)), st.floats(0.01, 1e6), st.one_of(st.just(0.0), st.floats(1e-6, 0.5)))

@@ -80,12 +80,24 @@ def test_gpus_come_in_whole_instances() -> None:
     assert scenario(solved(workload("a", [3500], 50_000), pools=(pool,)), "optimum") == Scenario("optimum", 1600, 1, 16)  # 5 replicas
 
 
-def test_the_quantile_of_the_pooled_hours_is_provisioned() -> None:
+def test_the_quantile_of_a_workloads_own_hours_is_provisioned() -> None:
     hours = [100.0] * 99 + [5000.0, 5000.0]  # 101 hours: the 99th percentile is the second highest
     assert scenario(solved(workload("a", hours, 50_000), quantile=0.99), "optimum").gpus == 6
     hours = [100.0] * 100 + [5000.0]
     assert scenario(solved(workload("a", hours, 50_000), quantile=0.99), "optimum").gpus == 2
     assert scenario(solved(workload("a", hours, 50_000), quantile=1.0), "optimum").gpus == 6
+
+
+def test_rare_bursts_of_several_do_not_add_up_to_a_frequent_one() -> None:
+    # each by itself has one hour in 101 above its 400 units, which 2.1 does not provision; 3 x 400 need 2 replicas and the spare
+    def bursting(name: str, hour: int) -> PortfolioWorkload:
+        work = [400.0] * 101
+        work[hour] = 5000.0
+        return workload(name, work, 50_000)
+
+    three = [bursting(name, hour) for name, hour in (("a", 3), ("b", 50), ("c", 51))]
+    assert scenario(solved(*three, quantile=0.99), "optimum").gpus == 3
+    assert scenario(solved(*three, quantile=1.0), "optimum").gpus == 7  # in the hour of any of the bursts 5,000 + 2 x 400
 
 
 def test_a_base_load_with_the_rest_on_an_api() -> None:

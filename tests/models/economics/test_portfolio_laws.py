@@ -19,7 +19,7 @@ EXACT = 1e-6
 
 
 @st.composite
-def portfolios(draw: st.DrawFn, splits: bool = True, quantiles: tuple[float, ...] = (1.0, 0.99, 0.5)) -> Portfolio:
+def portfolios(draw: st.DrawFn) -> Portfolio:
     pools = tuple(
         Pool(
             id=name,
@@ -44,11 +44,11 @@ def portfolios(draw: st.DrawFn, splits: bool = True, quantiles: tuple[float, ...
                 api_cost_monthly=float(draw(st.integers(0, 600))),
                 api_people_monthly=float(draw(st.integers(0, 30))),
                 gate=gate,
-                may_split=splits and draw(st.booleans()),
+                may_split=draw(st.booleans()),
             )
         )
     first, overheads = draw(st.integers(0, 100)), draw(st.integers(0, 50))
-    return Portfolio(tuple(workloads), pools, Platform(first, draw(st.integers(0, first)), overheads), draw(st.sampled_from(quantiles)))
+    return Portfolio(tuple(workloads), pools, Platform(first, draw(st.integers(0, first)), overheads), draw(st.sampled_from([1.0, 0.99, 0.5])))
 
 
 def fleet_gpus(pool: Pool, replicas: int) -> int:
@@ -63,8 +63,9 @@ def cost_of(portfolio: Portfolio, sides: tuple[str, ...]) -> float:
         split = [w for w, side in zip(portfolio.workloads, sides, strict=True) if side == "split" and w.pool_id == pool.id]
         opened += bool(hosted or split)
         if hosted:
-            pooled = [sum(w.work_seconds[hour] for w in hosted) for hour in range(HOURS)]
-            load = float(np.quantile(pooled, portfolio.peak_quantile)) * pool.burst_factor / pool.usable_seconds_per_hour
+            quota = {w.id: float(np.quantile(w.work_seconds, portfolio.peak_quantile)) for w in hosted}
+            pooled = [sum(min(w.work_seconds[hour], quota[w.id]) for w in hosted) for hour in range(HOURS)]
+            load = max(pooled) * pool.burst_factor / pool.usable_seconds_per_hour
             total += fleet_gpus(pool, max(1, math.ceil(load - 1e-9)) + pool.spare_replicas) * pool.gpu_cost_monthly
         if split:
             most = max(sum(w.work_seconds[hour] for w in split) for hour in range(HOURS))
@@ -127,18 +128,23 @@ def test_the_bound_is_honest_at_any_gap(portfolio: Portfolio, gap: float) -> Non
     assert optimum(result) - result.gap * optimum(result) <= cheapest * (1 + EXACT) + EXACT
 
 
-@given(portfolios(quantiles=(1.0,)))
-@settings(max_examples=60, deadline=None)
+@given(portfolios())
+@settings(max_examples=100, deadline=None)
 def test_one_workload_more_never_costs_more_than_it_does_alone(portfolio: Portfolio) -> None:
-    # of the peak hour: quantiles of rare bursts do not add up that way
     *others, added = portfolio.workloads
     alone = optimum(optimise(replace(portfolio, workloads=(added,)), gap=0.0))
     without = optimum(optimise(replace(portfolio, workloads=tuple(others)), gap=0.0))
     together = optimise(portfolio, gap=0.0)
     assert optimum(together) <= (without + alone) * (1 + EXACT) + EXACT
-    each_best = next(each.cost_monthly for each in together.scenarios if each.name == "each_best")
-    assert each_best is not None
-    assert optimum(together) <= each_best * (1 + EXACT) + EXACT
+
+
+@given(portfolios(), st.floats(0, 0.5))
+@settings(max_examples=100, deadline=None)
+def test_no_simple_rule_beats_the_optimum(portfolio: Portfolio, gap: float) -> None:
+    result = optimise(portfolio, gap)
+    for scenario in result.scenarios:
+        assert scenario.name == "today" or scenario.cost_monthly is not None
+        assert scenario.name == "today" or optimum(result) <= (scenario.cost_monthly or 0) * (1 + EXACT) + EXACT
 
 
 @given(portfolios(), st.randoms(use_true_random=False))
