@@ -71,10 +71,11 @@ def _power() -> Claim:
         place="table 2",
         claim="power and cooling of a server",
         published="its table's amounts",
-        recomputed=f"the table is {times_too_high[0]}-{times_too_high[1]}x above kW x PUE x hours x $/kWh",
+        recomputed=f"{usd(server)} a year for a server of eight H100; the table's amounts are {times_too_high[0]}-{times_too_high[1]}x its own "
+        "kW x PUE x hours x $/kWh",
         verdict="wrong" if min(times_too_high) > 1 else "right",
-        arithmetic=f"2.8, such as 10.2 kW x PUE 1.4 x 8,760 h x $0.12 = {usd(server)} a year for eight H100; its amounts are not recorded here",
-        figures=times_too_high,
+        arithmetic="2.8: 10.2 kW x PUE 1.4 x 8,760 h x $0.12; the table's own amounts are not recorded here",
+        figures=(server, *times_too_high),
         is_rebuilt=False,
     )
 
@@ -155,15 +156,19 @@ def _break_even() -> Claim:
 
 def _table_of_break_evens() -> Claim:
     published, found = (167e3, 310e3, 603e3, 1.37e6), (166.9e6, 310.5e6, 602.7e6, 1369.9e6)
+    carried = tuple(token_cost({"input": daily * 365}, {"input": API_PRICE - OWN_PRICE}) for daily in (published[0], published[-1]))
     return Claim(
         article=ARTICLE,
         place="table 9",
         claim="break-even at 167 K, 310 K, 603 K and 1.37 M tokens a day",
         published="167 K / 310 K / 603 K / 1.37 M a day",
-        recomputed=" / ".join(f"{each / 1e6:,.1f}" for each in found) + " M a day",
+        recomputed=f"as published it carries {usd(carried[0])}-{carried[1]:,.0f} of fixed cost a year; "
+        + " / ".join(f"{each / 1e6:,.1f}" for each in found)
+        + " M a day",
         verdict=f"{judged(published, found)} (the same slip of units as in section 8.2)",
-        arithmetic="2.4 a on the table's own costs and prices, which are not recorded here",
-        figures=found,
+        arithmetic="2.3: tokens a year x section 8.2's $10 - 0.15 per million; the volumes: 2.4 a on the table's own costs and prices, which are not "
+        "recorded here",
+        figures=(*carried, *found),
         is_rebuilt=False,
     )
 
