@@ -62,7 +62,7 @@ def goforapi() -> tuple[Claim, ...]:
             place="",
             claim="open models take 10x more compute",
             published="10x compute",
-            recomputed=f"{longer[0]:.1f}-{longer[1]:.1f}x compute: the study it rests on counts {tokens[0]}-{tokens[1]:.0f}x the output tokens per task",
+            recomputed=f"{longer[0]:.1f}-{longer[1]:.1f}x compute: its source counts {tokens[0]}-{tokens[1]:.0f}x the output tokens per task",
             verdict="right" if longer[0] <= compute <= longer[1] else "wrong quantity: tokens, not compute",
             arithmetic="2.5 and 2.1: replica-seconds of a chat request with so many times its 211 output tokens, Llama-3.3-70B FP8 on two H100 "
             "(Nous Research, August 2025, on reasoning models; 10x only for simple knowledge questions)",
