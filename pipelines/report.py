@@ -113,13 +113,20 @@ def show_status(company: Company, *, as_json: bool) -> int:
 
 @contextmanager
 def open_finance(company: Company) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published file, read-only. Raises CrossoverError where there is none yet."""
+    """The published file, read-only. Raises CrossoverError where there is none yet, or one without what is asked for: of an older version."""
     file: Path = company.paths.finance
     if not file.exists():
         raise CrossoverError("nothing has been published yet", where=str(file), todo="`crossover run` reads the sources and writes it")
     con = duckdb.connect(str(file), read_only=True)
     try:
         yield con
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise CrossoverError(
+            "the published file lacks what this version reads",
+            where=str(file),
+            found=str(error).splitlines()[0],
+            todo="`crossover run` writes it anew with this version",
+        ) from error
     finally:
         con.close()
 

@@ -270,6 +270,16 @@ def test_without_a_published_file_it_says_how_to_get_one(company: Company) -> No
         explain_workload(company, "chat", None, as_json=False)
 
 
+def test_a_file_of_an_older_version_says_how_to_get_a_new_one(company: Company) -> None:
+    write(company, published())
+    with duckdb.connect(str(company.paths.finance)) as con:
+        con.execute("DROP TABLE decision_sensitivity")
+    with pytest.raises(CrossoverError, match="lacks what this version reads") as refused:
+        explain_workload(company, "chat", None, as_json=False)
+    assert "decision_sensitivity" in (refused.value.found or "")
+    assert "crossover run" in (refused.value.todo or "")
+
+
 def test_a_workload_newer_than_the_file_is_refused(company: Company) -> None:
     tables = published()
     tables["placement_recommendations"] = tables["placement_recommendations"][:2]
