@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ from delivery_trees import (
     put,
     snappy,
 )
-from moto.server import ThreadedMotoServer
+from s3_server import running_s3, with_fake_credentials
 from small_company import Outcome, Place, crossover, write_rows
 
 from connectors.object_storage import bucket as bucket_module
@@ -62,26 +61,14 @@ LAST = ("--as-of", "2026-07-31")
 
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-    server._server.server_close()
+    with running_s3() as address:
+        yield "http://{}:{}".format(*address)
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Fake credentials, nothing of this machine's own, and a store that is asked again at once."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with_fake_credentials(monkeypatch, tmp_path)
     quick = Patience(attempts_max=2, wait_first_s=0.001, wait_max_s=0.002, connect_timeout_s=2, read_timeout_s=2)
     monkeypatch.setattr(bucket_module, "Patience", lambda: quick)
 
