@@ -59,7 +59,7 @@ def _gpu_prices(company: Company, name: str, value: Decimal, where: str) -> tupl
     if name not in known:
         raise _unknown("There is no such GPU price.", name, list(known), where)
     # the price in the currency that it has
-    return tuple(price.model_copy(update={"price_per_gpu_hour": value}) if price.id == name else price for price in known.values())
+    return tuple(price.model_copy(update={"price_per_gpu_hour": value, "owned": None}) if price.id == name else price for price in known.values())
 
 
 def _prices(company: Company, parts: list[str], value: Decimal, where: str) -> tuple[TokenPrice, ...]:

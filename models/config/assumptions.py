@@ -7,9 +7,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from models.economics.finance import HOURS_PER_MONTH, capital_recovery_monthly, power_cost
 from models.fields import Count, CurrencyCode, Day, Frozen, Money, NonNegative, Number, Positive, PositiveCount, Share, Text, unknown_name
 from models.reference import (
     CategoryRule,
@@ -157,6 +158,17 @@ class PeopleRate(Frozen):
     currency: CurrencyCode | None = None
 
 
+def _priced(price: GpuPrice, discount_rate: float) -> GpuPrice:
+    """A GPU-hour of an owned machine at its capital recovery, rack and power (economics 2.8): having it costs the same in every hour."""
+    machine = price.owned
+    if machine is None:
+        return price
+    recovery = capital_recovery_monthly(float(machine.purchase_price), machine.life_months, float(discount_rate), float(machine.residual))
+    power = power_cost(float(machine.power_kw), machine.pue, 1, float(machine.price_per_kwh))
+    hourly = ((recovery + float(machine.rack_monthly)) / HOURS_PER_MONTH + power) / price.gpus_per_instance
+    return price.model_copy(update={"price_per_gpu_hour": round(Decimal(hourly), 6)})
+
+
 class Assumptions(Frozen):
     """Every assumption in force.
 
@@ -186,9 +198,10 @@ class Assumptions(Frozen):
 
     @field_validator("gpu_prices")
     @classmethod
-    def _with_shipped_prices(cls, value: tuple[GpuPrice, ...]) -> tuple[GpuPrice, ...]:
+    def _with_shipped_prices(cls, value: tuple[GpuPrice, ...], info: ValidationInfo) -> tuple[GpuPrice, ...]:
         own = {price.id for price in value}
-        return (*value, *(price for price in gpu_prices() if price.id not in own))
+        rate = info.data.get("discount_rate", _base("discount_rate"))  # absent where it has an error of its own
+        return (*(_priced(price, rate) for price in value), *(price for price in gpu_prices() if price.id not in own))
 
     @field_validator("profiles")
     @classmethod

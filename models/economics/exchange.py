@@ -33,8 +33,8 @@ class Ahead(NamedTuple):
 class Exchange:
     """One month's sides. steady: what is saved besides them whatever the volume (capital that only a decision counts).
 
-    kept_cost: the GPUs that it keeps on its pools; None where it leaves no pool, so that commitments go on being used. is_owned: the GPUs of
-    those pools are owned, so that falling prices of GPUs do not reach them.
+    kept_cost: the GPUs that it keeps on its pools; None where it leaves no pool, so that commitments go on being used. is_owned: the GPUs
+    that it is about are owned, so that falling prices of GPUs do not reach them.
     """
 
     month: Month
@@ -68,8 +68,8 @@ class Exchange:
             tokens, gpus = side.tokens_at(volume), side.gpu_cost
         else:
             tokens, gpus = 0.0, side.capacity.cost_at(side.capacity.load * volume)
-        is_rented = not (self.is_owned and self.kept_cost is not None)
-        return Ahead(side.people + side.other + (0.0 if is_rented else gpus), tokens, gpus if is_rented else 0.0)
+        fixed = side.people + side.other
+        return Ahead(fixed + gpus, tokens, 0.0) if self.is_owned else Ahead(fixed, tokens, gpus)
 
 
 def to_self_host(month: Month, placement: str, stakes: PoolStakes) -> Exchange | None:
@@ -77,7 +77,8 @@ def to_self_host(month: Month, placement: str, stakes: PoolStakes) -> Exchange |
     before = _before_self_hosting(month, placement)
     if before is None or month.self_hosted.side is None:
         return None
-    return Exchange(month, before, month.self_hosted.side, steady=0.0 if placement == API else stakes.uplift_share(month))
+    steady = 0.0 if placement == API else stakes.uplift_share(month)
+    return Exchange(month, before, month.self_hosted.side, steady, is_owned=month.self_hosted.is_owned)
 
 
 def to_api(month: Month, placement: str, stakes: PoolStakes) -> Exchange | None:
@@ -182,7 +183,7 @@ def to_split(month: Month, placement: str, stakes: PoolStakes, plan: SplitPlan) 
     if not plan.on_pools:
         before = _before_self_hosting(month, placement)
         steady = 0.0 if placement == API else stakes.uplift_share(month)
-        return None if before is None else Exchange(month, before, side, steady=steady)
+        return None if before is None else Exchange(month, before, side, steady, is_owned=month.self_hosted.is_owned)
     if month.provisioned is None or month.provisioned.avoidable is None:
         return None
     given_up = replace(month.provisioned.avoidable, people=part.fixed_side.people)

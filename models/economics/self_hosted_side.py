@@ -60,6 +60,7 @@ class SelfHostedMonth:
     """A self-hosted view of a month. `side` is None with a `reason` where nobody knows its cost; `avoidable` only where it was paid.
 
     is_feasible: whether its replica works at all; a cost is known of one that does not, too. burst_factor: what a fleet was sized with.
+    is_owned: its GPUs would be bought, so that falling prices do not reach them.
     """
 
     side: SelfHostedSide | None
@@ -69,6 +70,7 @@ class SelfHostedMonth:
     avoidable: SelfHostedSide | None = None
     is_feasible: bool = True
     burst_factor: float | None = None
+    is_owned: bool = False
 
 
 class SelfHostedPricer:
@@ -130,7 +132,9 @@ class SelfHostedPricer:
             "engineering_operations": people,
         }
         side = SelfHostedSide(capacity, people, sum(overheads.values()))
-        return SelfHostedMonth(side, None, Fleet(replicas, gpus, utilisation, gpus), components, None, self.is_feasible(candidate), burst)
+        return SelfHostedMonth(
+            side, None, Fleet(replicas, gpus, utilisation, gpus), components, None, self.is_feasible(candidate), burst, price.owned is not None
+        )
 
     def provisioned(self, workload: Workload, month: date, demand: Demand, pool_hours: Mapping[tuple[str, date], PoolHours]) -> SelfHostedMonth:
         """What its pools cost it: paid, with its work share of their replicas as the floor of any volume."""

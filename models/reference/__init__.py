@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from models.errors import ConfigError
 from models.fields import Conditions, CurrencyCode, Day, Frozen, Id, Money, NonNegative, Number, Positive, PositiveCount, Price, Text, unknown_name
@@ -61,16 +62,39 @@ class Gpu(Frozen):
     date: Day
 
 
+class OwnedMachine(Frozen):
+    """A machine that would be bought, one instance's worth of GPUs: money in the price's currency, power of all of it."""
+
+    purchase_price: Price
+    life_months: PositiveCount = 36
+    residual: Money = Decimal(0)
+    power_kw: NonNegative
+    pue: Annotated[float, Number, Field(ge=1, allow_inf_nan=False)]
+    price_per_kwh: NonNegative
+    rack_monthly: Money = Decimal(0)
+
+
 class GpuPrice(Frozen):
-    """The price of one GPU for one hour where GPUs are bought in instances of `gpus_per_instance`."""
+    """The price of one GPU for one hour where GPUs are bought in instances of `gpus_per_instance`.
+
+    Rented, it is given; of an `owned` machine the assumptions in force work it out (models/config): it rests on their discount rate.
+    """
 
     id: Id
     gpu: Id
-    price_per_gpu_hour: Price
+    price_per_gpu_hour: Annotated[Price, Field(validate_default=False)] = Decimal(0)
+    owned: OwnedMachine | None = None
     gpus_per_instance: PositiveCount = 1
     currency: CurrencyCode = "USD"
     source: Text | None = None
     date: Day | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either(cls, given: object) -> object:
+        if isinstance(given, dict) and ("price_per_gpu_hour" in given) == ("owned" in given):
+            raise PydanticCustomError("gpu_price", "either price_per_gpu_hour or owned")
+        return given
 
 
 class Profile(Frozen):

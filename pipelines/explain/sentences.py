@@ -196,7 +196,7 @@ def _candidate(found: Evidence) -> str:
     if candidate is None or found.is_configuration_changed:
         return ""
     price = next((each for each in found.company.assumptions.gpu_prices if each.id == candidate.gpu_price), None)
-    rented = f" ({price.gpu} at {price.price_per_gpu_hour.normalize():f} {price.currency} an hour)" if price else ""
+    rented = f" ({price.gpu} at {price.price_per_gpu_hour.normalize():f} {price.currency} an hour{' to own' if price.owned else ''})" if price else ""
     return f"{rented} that serve {candidate.model}"
 
 

@@ -22,6 +22,7 @@ from models.config import PLAIN_FIELDS, Company, Condition, History, MatchEntry,
 from models.config.company import Settings
 from models.errors import ConfigError
 from models.reference import assumption_defaults, classification, cost_categories, gpu_prices, gpus, instances, profiles, staffing_presets
+from pipelines.changes import changed_company
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared"
 
@@ -252,6 +253,25 @@ def test_redress_for_the_first_pool_garnet_beside_another(folder: Folder) -> Non
 def test_staffing_as_given_has_no_preset(folder: Folder) -> None:
     assumptions = folder.load(HEAD + "assumptions: {staffing: {fte: 1.5, loaded_annual: 200000}}\n").assumptions
     assert assumptions.staffing_for(False) == assumptions.staffing_for(True) == (1.5, Decimal(200000), None)
+
+
+def test_a_machine_to_buy_is_priced_by_the_hour(folder: Folder) -> None:
+    """320,000 / 36 = 8,888.89 and 730 of rack a month at no interest, over 730 hours; 10 kW x 1.5 x 0.20 an hour; eight GPUs (economics 2.8)."""
+    machine = "{purchase_price: 320000, power_kw: 10, pue: 1.5, price_per_kwh: 0.2, rack_monthly: 730}"
+    own = f"assumptions: {{gpu_prices: [{{id: own, gpu: H100, gpus_per_instance: 8, owned: {machine}}}], discount_rate: 0}}\n"
+    price = next(price for price in folder.load(HEAD + own).assumptions.gpu_prices if price.id == "own")
+    assert price.price_per_gpu_hour == Decimal("2.022070")  # (8,888.888889 + 730) / 730 = 13.176560, and 3; an eighth
+    dearer = changed_company(folder.load(HEAD + own), ["discount_rate=0.15"])
+    assert next(price for price in dearer.assumptions.gpu_prices if price.id == "own").price_per_gpu_hour > price.price_per_gpu_hour
+    rented = changed_company(folder.load(HEAD + own), ["gpu_prices.own=3"])
+    assert next(price for price in rented.assumptions.gpu_prices if price.id == "own").price_per_gpu_hour == 3
+
+
+@pytest.mark.parametrize("price", ["", ", price_per_gpu_hour: 1, owned: {purchase_price: 1, power_kw: 1, pue: 1, price_per_kwh: 1}"])
+def test_gpus_are_rented_or_bought(folder: Folder, price: str) -> None:
+    message = folder.refused(HEAD + f"assumptions: {{gpu_prices: [{{id: g, gpu: H100{price}}}]}}\n")
+    assert "assumptions.gpu_prices[0]" in message
+    assert "either price_per_gpu_hour or owned" in message
 
 
 def test_own_entries_lie_on_top_of_the_catalogues(folder: Folder) -> None:

@@ -471,6 +471,18 @@ def test_rented_gpus_may_get_cheaper_ahead() -> None:
     assert falling - steady == pytest.approx(sum(gpus * (1 - 0.9 ** (t / 12)) / 1.15 ** (t / 12) for t in range(2, 37)))
 
 
+def test_gpus_to_buy_cost_what_having_them_does_whatever_renting_will() -> None:
+    """320,000 for eight GPUs, 36 months at 15 %: 10,945.84 a month; 10.2 kW x 1.4 x 0.12 an hour: 2.0885 an hour and GPU (2.8)."""
+    machine = {"purchase_price": 320_000, "power_kw": 10.2, "pue": 1.4, "price_per_kwh": 0.12}
+    own = [{"id": "h100", "gpu": "H100", "gpus_per_instance": 8, "owned": machine}]
+    decided = decide(on_api(gpu_prices=own))
+    august = row(decided.crossover_monthly, workload_id="chat", month=AUGUST)
+    assert august["gpus"] == 8
+    assert august["self_host_cost_monthly"] == pytest.approx(8 * 2.0885 * 744 + 70_000 / 12, rel=1e-5)
+    later = recommended(decide(on_api(gpu_prices=own, gpu_price_erosion=0.1)))
+    assert later["npv"] == pytest.approx(recommended(decided)["npv"])
+
+
 def test_a_pool_left_later_would_have_got_cheaper_unless_it_is_owned() -> None:
     given = on_pool({"tags": 432}, gpu_price_erosion=0.1)
     steady, falling = recommended(decide(on_pool({"tags": 432})), "tags")["npv"], recommended(decide(given), "tags")["npv"]
