@@ -21,7 +21,7 @@ TABLES = (
     *("crossover_monthly", "crossover_cost_components", "crossover_curve", "crossover_intervals", "crossover_priors", "pool_marginal_monthly"),
     *("placement_recommendations", "placement_questions", "placement_rules", "red_flags", "decision_sensitivity", "decision_scenarios"),
     *("load_duration", "workload_indicators", "negotiation_list", "vendor_concentration", "tier_shares"),
-    *("portfolio_quarterly", "portfolio_workloads"),
+    *("portfolio_quarterly", "portfolio_fleets", "portfolio_workloads"),
 )
 
 

@@ -67,6 +67,7 @@ GRAINS: dict[str, tuple[str, ...]] = {
     "vendor_concentration": ("quarter", "provider"),
     "tier_shares": ("quarter", "tier"),
     "portfolio_quarterly": ("quarter", "scenario"),
+    "portfolio_fleets": ("quarter", "profile", "gpu_price"),
     "portfolio_workloads": ("quarter", "workload_id"),
     "reconciliation": ("source_id", "period", "currency", "converted_from"),
     "invoice_reconciliation": ("issuer", "invoice_id", "period", "currency"),

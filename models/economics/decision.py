@@ -91,6 +91,7 @@ class DecisionOutputs:
     vendor_concentration: pl.DataFrame
     tier_shares: pl.DataFrame
     portfolio_quarterly: pl.DataFrame
+    portfolio_fleets: pl.DataFrame
     portfolio_workloads: pl.DataFrame
 
 
@@ -135,6 +136,7 @@ def decide(inputs: DecisionInputs) -> DecisionOutputs:
         vendor_concentration=vendor_concentration(company, inputs.vendor_cost_monthly),
         tier_shares=tier_shares(company, book.demand.demand, inputs.actual_cost_monthly),
         portfolio_quarterly=portfolio.quarterly,
+        portfolio_fleets=portfolio.fleets,
         portfolio_workloads=portfolio.workloads,
     )
 

@@ -36,6 +36,18 @@ PORTFOLIO_QUARTERLY: dict[str, pl.DataType | type[pl.DataType]] = {
     "workloads_left_out": pl.Int64,
     "gap": pl.Float64,
 }
+PORTFOLIO_FLEETS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "quarter": pl.String,
+    "profile": pl.String,
+    "gpu_price": pl.String,
+    "self_hosted_workloads": pl.Int64,
+    "split_workloads": pl.Int64,
+    "replicas": pl.Int64,
+    "base_load_replicas": pl.Int64,
+    "gpus": pl.Int64,
+    "gpu_cost_monthly": pl.Float64,
+    "token_utilisation": pl.Float64,
+}
 PORTFOLIO_WORKLOADS: dict[str, pl.DataType | type[pl.DataType]] = {
     "quarter": pl.String,
     "workload_id": pl.String,
@@ -56,9 +68,10 @@ _MUST_SELF_HOST, _MUST_API = ("sovereignty",), ("frontier", "capability", "quali
 
 @dataclass(frozen=True)
 class QuarterPortfolio:
-    """The two published frames."""
+    """The published frames."""
 
     quarterly: pl.DataFrame
+    fleets: pl.DataFrame
     workloads: pl.DataFrame
 
 
@@ -69,6 +82,7 @@ def quarter_portfolios(company: Company, book: MonthBook, reviewed: Sequence[Rev
         if add_months(review.quarter.first_day, 2 * MONTHS_PER_QUARTER) > as_of:
             by_quarter.setdefault(review.quarter.name, []).append(review)
     quarterly: list[dict[str, Any]] = []
+    fleets: list[dict[str, Any]] = []
     placed: list[dict[str, Any]] = []
     quarters = [(name, _Asked(company, book, each, min(each[0].quarter.last_day, as_of))) for name, each in sorted(by_quarter.items())]
     with ThreadPoolExecutor() as workers:  # the solver works without Python's lock
@@ -90,9 +104,11 @@ def quarter_portfolios(company: Company, book: MonthBook, reviewed: Sequence[Rev
             }
             for scenario in result.scenarios
         ]
+        fleets += [{"quarter": name, **asked.made_of[each.pool_id], **vars(each)} for each in result.fleets]
         placed += _placed(name, asked, result)
     return QuarterPortfolio(
         table(quarterly, PORTFOLIO_QUARTERLY, ["quarter", "scenario"]),
+        table([{column: row[column] for column in PORTFOLIO_FLEETS} for row in fleets], PORTFOLIO_FLEETS, ["quarter", "profile", "gpu_price"]),
         table([{**dict.fromkeys(PORTFOLIO_WORKLOADS), **row} for row in placed], PORTFOLIO_WORKLOADS, ["quarter", "workload_id"]),
     )
 
@@ -123,6 +139,7 @@ class _Asked:
     def __init__(self, company: Company, book: MonthBook, reviews: Sequence[Review], until: date) -> None:
         self.workloads: list[PortfolioWorkload] = []
         self.pools: dict[str, Pool] = {}
+        self.made_of: dict[str, dict[str, str]] = {}
         self.left_out: dict[str, str] = {}
         self._company, self._book = company, book
         months = complete_months(until, COMPLETE_MONTHS)
@@ -193,6 +210,7 @@ class _Asked:
             spare_replicas=assumptions.spare_replicas,
             burst_factor=float(assumptions.peak.burst_factor),
         )
+        self.made_of[pool.id] = {"profile": profile.id, "gpu_price": price.id}
         within = used.between(self._first, self._last)
         assert within.counterfactual_work is not None
         work[(within.hours - np.datetime64(self._first, "h")).astype(int)] = within.counterfactual_work

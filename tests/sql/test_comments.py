@@ -16,7 +16,7 @@ from models.economics.curve import CROSSOVER_CURVE, CROSSOVER_INTERVALS, CROSSOV
 from models.economics.indicators import INDICATORS
 from models.economics.market import NEGOTIATION_LIST, TIER_SHARES, VENDOR_CONCENTRATION
 from models.economics.placement import RULES as DECISION_RULES
-from models.economics.quarter_portfolio import PORTFOLIO_QUARTERLY, PORTFOLIO_WORKLOADS
+from models.economics.quarter_portfolio import PORTFOLIO_FLEETS, PORTFOLIO_QUARTERLY, PORTFOLIO_WORKLOADS
 from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES
 from models.economics.red_flags import RED_FLAGS
 from models.economics.scenarios import DECISION_SCENARIOS
@@ -44,6 +44,7 @@ DECISIONS = {
     "vendor_concentration": [*VENDOR_CONCENTRATION],
     "tier_shares": [*TIER_SHARES],
     "portfolio_quarterly": [*PORTFOLIO_QUARTERLY],
+    "portfolio_fleets": [*PORTFOLIO_FLEETS],
     "portfolio_workloads": [*PORTFOLIO_WORKLOADS],
     "placement_recommendations": [*RECOMMENDATIONS, "snapshot_id"],
     "placement_questions": [*QUESTIONS],

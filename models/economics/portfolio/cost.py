@@ -25,12 +25,15 @@ Booleans = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PoolCost:
-    """One pool under a placement: its fleets' GPUs, and the money of all that could be there: GPUs, and what is left to APIs.
+    """One pool under a placement: its fleets, and the money of all that could be there: GPUs, and what is left to APIs.
 
-    provisioned: what those that are self-hosted as a whole count for, hour by hour, in replicas.
+    replicas: of those that are self-hosted as a whole, the spare included, and provisioned: what these count for, hour by hour, in replicas.
+    base_load_replicas: of those that are split.
     """
 
     cost: float
+    replicas: int
+    base_load_replicas: int
     gpus: int
     gpu_cost: float
     provisioned: Floats
@@ -66,17 +69,17 @@ class PoolBook:
     def cost(self, sides: Sides, provisioned: Floats | None = None) -> PoolCost:
         """The pool under its members' sides. provisioned: as in `PoolCost`, where it is known."""
         left_to_apis = float(self.api_total[sides == API].sum())
-        gpus, hosted = 0, sides == SELF_HOST
+        replicas, base, hosted = 0, 0, sides == SELF_HOST
         if provisioned is None:
             provisioned = self.provisioned[hosted].sum(axis=0)
         if hosted.any():
-            gpus += self.gpus(self.replicas(provisioned))
+            replicas = self.replicas(provisioned)
         if (sides == SPLIT).any():
             base = self.base_load(sides == SPLIT)
-            gpus += self.gpus(base)
             left_to_apis += float(self.overflow(sides == SPLIT, base) @ self.price)
+        gpus = self.gpus(replicas) + self.gpus(base)
         gpu_cost = gpus * self.pool.gpu_cost_monthly
-        return PoolCost(gpu_cost + left_to_apis, gpus, gpu_cost, provisioned)
+        return PoolCost(gpu_cost + left_to_apis, replicas, base, gpus, gpu_cost, provisioned)
 
     def moved(self, sides: Sides, now: PoolCost, position: int, side: int) -> PoolCost:
         """The pool with one member on another side; `sides` are those of `now`."""

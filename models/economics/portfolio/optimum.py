@@ -56,6 +56,24 @@ class WorkloadInPortfolio:
 
 
 @dataclass(frozen=True)
+class FleetAtOptimum:
+    """What is bought of one pool at the optimum; a pool that nobody is placed in has none.
+
+    replicas: for those that are self-hosted as a whole, the spare included (2.1); base_load_replicas: for those that are split (2.12).
+    token_utilisation: work served / (replicas x 3,600 s) over the window's hours, both fleets together, the spare included (2.2).
+    """
+
+    pool_id: str
+    self_hosted_workloads: int
+    split_workloads: int
+    replicas: int
+    base_load_replicas: int
+    gpus: int
+    gpu_cost_monthly: float
+    token_utilisation: float
+
+
+@dataclass(frozen=True)
 class PortfolioResult:
     """The optimum and what it is compared with.
 
@@ -70,6 +88,7 @@ class PortfolioResult:
     lower_bound_monthly: float | None
     scenarios: tuple[Scenario, ...]
     workloads: tuple[WorkloadInPortfolio, ...]
+    fleets: tuple[FleetAtOptimum, ...]
     conflicts: tuple[tuple[str, Conflict], ...]
     all_api_models: tuple[tuple[str, str | None], ...]
 
@@ -82,7 +101,7 @@ def optimise(portfolio: Portfolio, gap: float = GAP) -> PortfolioResult:
     models = tuple((workload.id, workload.api_model) for workload in book.workloads if workload.can_api)
     if conflicts:
         unknown = [Scenario(name, None, None, None) for name in ("all_api", "all_self_hosted", "each_best", "optimum")]
-        return PortfolioResult("infeasible", None, None, (today, *unknown), (), conflicts, models)
+        return PortfolioResult("infeasible", None, None, (today, *unknown), (), (), conflicts, models)
     sides, bound = search(book, gap)
     pools = book.pool_costs(sides)
     total = book.total(pools)
@@ -94,6 +113,7 @@ def optimise(portfolio: Portfolio, gap: float = GAP) -> PortfolioResult:
         lower_bound_monthly=min(bound, total),
         scenarios=(*scenarios, _scenario(book, "optimum", sides)),
         workloads=tuple(_described(book, sides, pools, index) for index in range(len(book.workloads))),
+        fleets=tuple(_fleet(pool, cost, sides[pool.members]) for pool, cost in zip(book.pools, pools, strict=True) if cost.is_open),
         conflicts=(),
         all_api_models=models,
     )
@@ -102,6 +122,22 @@ def optimise(portfolio: Portfolio, gap: float = GAP) -> PortfolioResult:
 def _scenario(book: CostBook, name: str, sides: Sides) -> Scenario:
     pools = book.pool_costs(sides)
     return Scenario(name, book.total(pools), int((sides != API).sum()), sum(pool.gpus for pool in pools))
+
+
+def _fleet(pool: PoolBook, cost: PoolCost, members: Sides) -> FleetAtOptimum:
+    is_split = members == SPLIT
+    overflow = float(pool.overflow(is_split, cost.base_load_replicas).sum()) if is_split.any() else 0.0
+    served = float(pool.works[members != API].sum()) - overflow
+    return FleetAtOptimum(
+        pool_id=pool.pool.id,
+        self_hosted_workloads=int((members == SELF_HOST).sum()),
+        split_workloads=int(is_split.sum()),
+        replicas=cost.replicas,
+        base_load_replicas=cost.base_load_replicas,
+        gpus=cost.gpus,
+        gpu_cost_monthly=cost.gpu_cost,
+        token_utilisation=served * pool.pool.usable_seconds_per_hour / (3600 * pool.hours * (cost.replicas + cost.base_load_replicas)),
+    )
 
 
 def _today(workloads: list[PortfolioWorkload]) -> Scenario:
@@ -159,10 +195,9 @@ def _shares(pool: PoolBook, now: PoolCost, members: Sides, mine: Booleans, side:
     who = members == side
     works = pool.works
     if side == SPLIT:
-        base = pool.base_load(who)
-        gpus, served = pool.gpus(base), works - pool.overflow(who, base)
+        gpus, served = pool.gpus(now.base_load_replicas), works - pool.overflow(who, now.base_load_replicas)
     else:
-        gpus, served = pool.gpus(pool.replicas(now.provisioned)), works
+        gpus, served = pool.gpus(now.replicas), works
     own, all_served = float(served[mine].sum()), float(served[who].sum())
     average = gpus * pool.pool.gpu_cost_monthly * (own / all_served if all_served > 0 else 1 / int(who.sum()))
     return (own / float(works[mine].sum()) if works[mine].sum() > 0 else 1.0), average

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.economics.portfolio.inputs import Gate, Platform, Pool, Portfolio, PortfolioWorkload
-from models.economics.portfolio.optimum import PortfolioResult, Scenario, WorkloadInPortfolio, optimise
+from models.economics.portfolio.optimum import FleetAtOptimum, PortfolioResult, Scenario, WorkloadInPortfolio, optimise
 
 UNITS = Pool("llama", gpus_per_replica=1, gpus_per_instance=1, gpu_cost_monthly=2000, usable_seconds_per_hour=1000, spare_replicas=1)
 NOBODY = Platform(0, 0, 0)
@@ -107,6 +107,8 @@ def test_a_base_load_with_the_rest_on_an_api() -> None:
     found = placed(result, "a")
     assert scenario(result, "optimum") == Scenario("optimum", pytest.approx(6000), 1, 1)
     assert (found.placement, found.self_host_share) == ("split", pytest.approx(5 / 9))
+    # of 5 hours x 3,600 s of one replica 5,000 s are served
+    assert result.fleets == (FleetAtOptimum("llama", 0, 1, 0, 1, 1, 2000, pytest.approx(5000 / 18_000)),)
     assert found.saving_in_portfolio == pytest.approx(3000)
     assert scenario(solved(workload("a", [1000] * 4 + [5000], 9000)), "optimum").cost_monthly == 9000
 
