@@ -254,8 +254,9 @@ class Comparer:
         for t in range(start.month, math.floor(end) + 1):
             ahead_of = parts[growth(path, t)]
             ahead = add_months(self._next_quarter, t - 1)
-            held = math.fsum(self._stranded(exchange, ahead) for exchange in known) / len(known)
-            saved = ahead_of.steady + ahead_of.tokens * (1 - api_erosion) ** (t / 12) + ahead_of.gpus * (1 - gpu_erosion) ** (t / 12)
-            savings.append((t, saved - held))
+            stranded = [(self._stranded(exchange, ahead) / len(known), exchange.is_owned) for exchange in known]
+            steady = ahead_of.steady - math.fsum(held for held, is_owned in stranded if is_owned)
+            gpus = ahead_of.gpus - math.fsum(held for held, is_owned in stranded if not is_owned)  # a commitment's price stays what it is
+            savings.append((t, steady + ahead_of.tokens * (1 - api_erosion) ** (t / 12) + gpus * (1 - gpu_erosion) ** (t / 12)))
         due = net_present_value(0.0, [(start.month - 1 - start.delay, outlay)], rate)
         return net_present_value(due, savings, rate)

@@ -29,7 +29,7 @@ class AcceptedMove:
 
 
 def accepted_move(decisions: pl.DataFrame | None, workload_id: str, quarter: str) -> AcceptedMove | None:
-    """The latest move of the workload that was accepted in one of the COOL_DOWN_QUARTERS before the quarter.
+    """The latest move of the workload that was accepted in one of the COOL_DOWN_QUARTERS before the quarter and not taken back since.
 
     decisions: quarter, workload_id, recommendation, decision ('accept', 'reject', 'defer'); further columns are ignored.
     """
@@ -41,19 +41,22 @@ def accepted_move(decisions: pl.DataFrame | None, workload_id: str, quarter: str
 
 
 def accepted_moves(decisions: pl.DataFrame | None, quarter: str) -> dict[str, str]:
-    """By workload, the recommendation of its latest move that was accepted in any quarter before; decisions as in `accepted_move`."""
+    """By workload, the recommendation of its latest move that was accepted in any quarter before and stands; decisions as in `accepted_move`."""
     return {workload_id: recommendation for workload_id, (_, recommendation) in _latest(decisions, quarter).items()}
 
 
 def _latest(decisions: pl.DataFrame | None, quarter: str) -> dict[str, tuple[int, str]]:
     if decisions is None or decisions.is_empty():
         return {}
-    accepted = decisions.filter(pl.col("decision") == "accept", pl.col("recommendation").is_in(MOVES))
     found: dict[str, tuple[int, str]] = {}
-    for workload_id, name, recommendation in accepted.select("workload_id", "quarter", "recommendation").sort(pl.all()).iter_rows():
-        place = position(name)
-        if place < position(quarter) and place >= found.get(workload_id, (place, ""))[0]:
+    moves = decisions.filter(pl.col("recommendation").is_in(MOVES)).select("workload_id", "quarter", "recommendation", "decision")
+    for workload_id, place, recommendation, decision in sorted((row[0], position(row[1]), *row[2:]) for row in moves.iter_rows()):
+        if place >= position(quarter):
+            continue
+        if decision == "accept":
             found[workload_id] = (place, recommendation)
+        elif found.get(workload_id, (place, ""))[1] == recommendation:
+            del found[workload_id]  # what was accepted is recommended again, and now rejected or put off
     return found
 
 

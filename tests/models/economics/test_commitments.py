@@ -57,6 +57,15 @@ def test_what_is_committed_is_not_avoided_until_it_ends() -> None:
     assert moves["npv"] == pytest.approx(-60_000 + (after - 5000) * annuity(range(2, 7)) + after * annuity(range(7, 37)))
 
 
+def test_the_price_of_a_commitment_does_not_fall_with_those_of_other_gpus() -> None:
+    """Of the pool's bill only what is beyond 5,000 gets cheaper by 30 % a year up to March; after it all of it does."""
+    moves = recommended(decide(alone(bound(("2027-03-31", 5000)), gpu_price_erosion=0.3)), "tags")
+    fixed = PEOPLE - API
+    cheaper = [(fixed + (GPUS - (5000 if t <= 6 else 0)) * 0.7 ** (t / 12)) * 1.15 ** (-t / 12) for t in range(2, 37)]
+    assert moves["effective_date"] == date(2026, 11, 1)
+    assert moves["npv"] == pytest.approx(-60_000 + math.fsum(cheaper))
+
+
 def test_a_move_that_would_pay_twice_waits_for_the_expiry() -> None:
     free = {"fte": 0, "loaded_annual": 0}
     given_inputs = alone(bound(("2027-03-31", 6000)), workload("tags", "self_host", migration={"cost": 20_000, "months": 1}), False, staffing=free)

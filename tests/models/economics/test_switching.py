@@ -57,6 +57,14 @@ def test_only_an_accepted_move_of_its_own_cools_down(other: tuple[str, str, str,
     assert accepted_move(decisions(), "tags", "2026-Q3") is None
 
 
+@pytest.mark.parametrize("word", ["reject", "defer"])
+def test_a_move_that_is_taken_back_no_longer_counts(word: str) -> None:
+    again = ("2026-Q3", "tags", ACCEPTED[2], word)
+    assert accepted_move(decisions(ACCEPTED, again), "tags", "2026-Q4") is None
+    other_way = ("2026-Q3", "tags", "split", word)
+    assert accepted_move(decisions(ACCEPTED, other_way), "tags", "2026-Q4") is not None
+
+
 def test_the_latest_of_two_moves_counts() -> None:
     both = decisions(("2026-Q3", "tags", "move_to_api", "accept"), ACCEPTED)
     assert accepted_move(both, "tags", "2026-Q4") == AcceptedMove("move_to_api", "2026-Q3", "2027-Q1")
