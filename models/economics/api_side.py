@@ -28,6 +28,7 @@ class ApiMonth:
 
     paid: what was paid on it, None where nothing ran on it or a token had no price; incumbent_token_cost: the tokens' part of that.
     best: the cheapest eligible offer for all the month's tokens, and `best_side` its cost; None with `reason` where there is none.
+    assumed_people: of the people on either, its part of the organisation's API operations, where nobody is allocated to it.
     """
 
     offers: tuple[PricedOffer, ...]
@@ -37,6 +38,7 @@ class ApiMonth:
     best_side: ApiSide | None
     reason: str | None
     components: Components
+    assumed_people: float
 
 
 class ApiPricer:
@@ -59,13 +61,14 @@ class ApiPricer:
         offers = self._offers(workload, month, demand)
         best = best_offer(offers)
         incumbent = self._incumbent_cost(workload.id, month) if is_actual else None
-        people = paid.people if paid.people is not None else self._assumed_people(workload.id, month, demand, best)
+        assumed = 0.0 if paid.people is not None else self._assumed_people(workload.id, month, demand, best)
+        people = paid.people if paid.people is not None else assumed
         other = paid.other(("api_usage",))
         paid_side = ApiSide(incumbent, people, other) if incumbent is not None else None
         best_side = ApiSide(best.token_cost, people, other) if best is not None and best.token_cost is not None else None
         reason = None if best_side else ("no_price" if any(offer.is_eligible for offer in offers) else "no_candidate")
         components = _components(paid_side if is_actual else best_side, paid)
-        return ApiMonth(offers, incumbent, paid_side, best, best_side, reason, components)
+        return ApiMonth(offers, incumbent, paid_side, best, best_side, reason, components, assumed)
 
     def _incumbent_cost(self, workload_id: str, month: date) -> float | None:
         """What its own models were paid for tokens; None where any of it is unknown."""

@@ -17,9 +17,12 @@ import numpy as np
 import polars as pl
 
 from models.config import Company, Workload
+from models.economics.api_side import best_offer
 from models.economics.capacity import Floats
 from models.economics.crossover_tables import table
 from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST
+from models.economics.finance import people_monthly
+from models.economics.ledger import PricedOffer
 from models.economics.months import Month, MonthBook
 from models.economics.periods import add_months, complete_months, month_end
 from models.economics.portfolio.inputs import Gate, Platform, Pool, Portfolio, PortfolioWorkload
@@ -157,22 +160,29 @@ class _Asked:
         if not self.workloads:
             return None
         assumptions = self._company.assumptions
-        return optimise(Portfolio(tuple(self.workloads), tuple(self.pools.values()), _platform(self._company), assumptions.peak.quantile))
+        shares = any(workload.api_operations_share_monthly > 0 for workload in self.workloads)
+        platform = _platform(self._company, has_api_operations=shares)
+        return optimise(Portfolio(tuple(self.workloads), tuple(self.pools.values()), platform, assumptions.peak.quantile))
 
     def _add(self, workload: Workload, review: Review) -> None:
         months = review.recent
         today = [month.today_cost for month in months]
-        best = [month.api.best_side for month in months]
+        best = [_best_api(month, review) for month in months]
         pool, work = self._pool(workload, review)
-        sides = [side for side in best if side is not None]
-        token_cost = _mean([side.token_cost for side in sides]) if len(sides) == len(months) else None
+        costs = [offer.token_cost for offer in best if offer is not None and offer.token_cost is not None]
+        token_cost = _mean(costs) if len(costs) == len(months) else None
         gate = _gate(review)
+        if gate is None:
+            self.left_out[workload.id] = "hybrid"
+            return
         if (gate == "must_self_host" and pool is None) or (gate == "must_api" and token_cost is None) or (pool is None and token_cost is None):
             self.left_out[workload.id] = "no_candidate" if gate == "must_self_host" else "no_price"
             return
         if pool is not None:
             self.pools.setdefault(pool.id, pool)
-        offer = months[-1].api.best
+        offer = best[-1]
+        sides = [month.api.best_side for month in months if month.api.best_side is not None]
+        assumed = max(_mean([month.api.assumed_people for month in months]), 0.0)
         paid = [cost for cost in today if cost is not None]
         self.workloads.append(
             PortfolioWorkload(
@@ -180,7 +190,8 @@ class _Asked:
                 pool_id=None if pool is None else pool.id,
                 work_seconds=work,
                 api_cost_monthly=None if token_cost is None else max(token_cost, 0.0),
-                api_people_monthly=max(_mean([side.people for side in sides]), 0.0) if sides else 0.0,
+                api_people_monthly=max(_mean([side.people for side in sides]) - assumed, 0.0),
+                api_operations_share_monthly=assumed,
                 api_model=None if offer is None else f"{offer.provider} {offer.model}",
                 gate=gate,
                 may_split=review.recommendation_row["recommendation"] == "split",
@@ -217,15 +228,24 @@ class _Asked:
         return pool, work
 
 
-def _gate(review: Review) -> Gate:
-    """What the rules leave open: cost decides only where it is what binds."""
+def _best_api(month: Month, review: Review) -> PricedOffer | None:
+    """The best API; for frontier work today's or the best that is marked frontier, where there is one (section 3, rule 4)."""
+    if review.case.answers.frontier_required:
+        fit = best_offer(tuple(offer for offer in month.api.offers if offer.is_incumbent or offer.is_frontier))
+        return fit or month.api.best
+    return month.api.best
+
+
+def _gate(review: Review) -> Gate | None:
+    """What the rules leave open: cost decides only where it is what binds. None: it stays on both sides, which no placement here is."""
     gate = review.placement.binding_gate
     if gate in _MUST_SELF_HOST:
         return "must_self_host"
     if gate in _MUST_API:
         return "must_api"
     if review.recommendation_row["recommendation"] in ("insufficient_data", "escalate") or gate == "life":
-        return "must_self_host" if review.case.placement == SELF_HOST else "must_api"
+        stays: dict[str, Gate] = {SELF_HOST: "must_self_host", API: "must_api"}
+        return stays.get(review.case.placement)
     return "free"
 
 
@@ -235,10 +255,16 @@ def _gpus(month: Month) -> float:
     return 0.0 if fleet is None else fleet.work_share_gpus
 
 
-def _platform(company: Company) -> Platform:
-    people = [company.assumptions.staffing_for(has_pool=has_pool) for has_pool in (False, True)]
-    first, following = (staffing.fte * float(staffing.loaded_annual) / 12 for staffing in people)
-    return Platform(first, following, sum(float(annual) for _, annual in company.assumptions.overheads_annual) / 12)
+def _platform(company: Company, *, has_api_operations: bool) -> Platform:
+    """One platform team, of staffing that is given as such; of presets (2.16) a further pool takes what it does beside an existing team."""
+    assumptions, api = company.assumptions, company.assumptions.api_operations
+    first, beside = (assumptions.staffing_for(has_pool=has_pool) for has_pool in (bool(company.pools), True))
+    return Platform(
+        first_pool_people_monthly=people_monthly(float(first.fte), float(first.loaded_annual)),
+        next_pool_people_monthly=people_monthly(float(beside.fte), float(beside.loaded_annual)) if beside.preset else 0.0,
+        overheads_monthly=sum(float(annual) for _, annual in assumptions.overheads_annual) / 12,
+        api_operations_monthly=people_monthly(float(api.fte), float(api.loaded_annual)) if has_api_operations else 0.0,
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -156,7 +156,8 @@ class CostBook:
         return np.array([side if side in workload.choices else workload.choices[0] for workload in self.workloads], dtype=np.int8)
 
     def combined(self, open_sides: list[Sides], open_costs: list[float]) -> tuple[Sides, float]:
-        """The cheapest choice of pools to open, given each pool's sides and GPU and API cost when open: the placement and its cost.
+        """The cheapest choice of pools to open, given each pool's sides and GPU and API cost when open: the placement and its cost, without API
+        operations.
 
         Pools meet only in the platform: the first one opened costs its own price, every further one the same.
         """
@@ -181,14 +182,19 @@ class CostBook:
         """Each pool under a placement."""
         return [pool.cost(sides[pool.members]) for pool in self.pools]
 
-    def total(self, pools: list[PoolCost]) -> float:
+    def api_operations(self, sides: Sides) -> float:
+        """The people who look after APIs, as long as anything is left on one."""
+        return self.platform.api_operations_monthly if (sides != SELF_HOST).any() else 0.0
+
+    def total(self, sides: Sides, pools: list[PoolCost]) -> float:
         """GPUs, people, overheads and APIs together."""
-        return sum(pool.cost for pool in pools) + self.outside + self.platform.cost(sum(pool.is_open for pool in pools))
+        used = sum(pool.cost for pool in pools) + self.outside
+        return used + self.platform.cost(sum(pool.is_open for pool in pools)) + self.api_operations(sides)
 
     def each_alone(self) -> Sides:
         """Everybody on the side that is cheaper for it by itself, where allowed."""
         costs = [self.alone(index) for index in range(len(self.workloads))]
-        is_hosted = [cost is not None and (not w.can_api or cost[0] < w.api_total) for w, cost in zip(self.workloads, costs, strict=True)]
+        is_hosted = [cost is not None and (w.api_alone is None or cost[0] < w.api_alone) for w, cost in zip(self.workloads, costs, strict=True)]
         return np.where(is_hosted, SELF_HOST, API).astype(np.int8)
 
     def alone(self, index: int) -> tuple[float, int] | None:
@@ -205,4 +211,6 @@ class CostBook:
         members = self.pools[number].members
         moved = self.pools[number].moved(sides[members], pools[number], int(np.searchsorted(members, index)), side)
         costs = [*pools[:number], moved, *pools[number + 1 :]]
-        return self.total(costs), costs
+        after = sides.copy()
+        after[index] = side
+        return self.total(after, costs), costs

@@ -43,11 +43,16 @@ class Pool:
 
 @dataclass(frozen=True)
 class Platform:
-    """What pools cost beside GPUs: the first one the platform's people and the one set of overheads, each further one its own people."""
+    """What is there once, whoever uses it.
+
+    The first pool takes the platform's people and the one set of overheads, each further one its own people. API operations: people who look
+    after the use of APIs, as long as anything is left on one.
+    """
 
     first_pool_people_monthly: float
     next_pool_people_monthly: float
     overheads_monthly: float
+    api_operations_monthly: float = 0.0
 
     def cost(self, pools: int) -> float:
         """People and overheads of so many pools."""
@@ -60,7 +65,8 @@ class PortfolioWorkload:
 
     pool_id: the pool it could join, None without an eligible and feasible candidate. work_seconds: its work there in every hour of the
     window, in order, zeros included. api_cost_monthly: the best eligible API for all its tokens (`api_model` names it), None where there is
-    none; in an hour it costs its part of the work. api_people_monthly: people who are gone when nothing of it is left on an API alone.
+    none; in an hour it costs its part of the work. api_people_monthly: people who are gone when nothing of it is left on an API alone;
+    api_operations_share_monthly: its part of the platform's API operations, which a view of it alone counts too.
     may_split: whether work beyond a base load may go to that API (2.12). The three of today are None where nobody knows them.
     A workload of which a cost is unknown belongs into no portfolio: leave it out and say so.
     """
@@ -70,6 +76,7 @@ class PortfolioWorkload:
     work_seconds: Floats
     api_cost_monthly: float | None
     api_people_monthly: float = 0.0
+    api_operations_share_monthly: float = 0.0
     api_model: str | None = None
     gate: Gate = "free"
     may_split: bool = False
@@ -100,8 +107,13 @@ class PortfolioWorkload:
 
     @property
     def api_total(self) -> float:
-        """All of it on the best API, people included; 0 where it can't be there."""
+        """All of it on the best API, its own people included; 0 where it can't be there."""
         return (self.api_cost_monthly or 0.0) + self.api_people_monthly if self.can_api else 0.0
+
+    @property
+    def api_alone(self) -> float | None:
+        """All of it on the best API in a view of it alone; None where it can't be there."""
+        return self.api_total + self.api_operations_share_monthly if self.can_api else None
 
     @property
     def conflict(self) -> Conflict | None:
@@ -126,17 +138,17 @@ class Portfolio:
             sizes = (pool.usable_seconds_per_hour, pool.burst_factor, float(pool.gpus_per_replica), float(pool.gpus_per_instance))
             if not _are_amounts(amounts) or not _are_amounts(sizes) or min(sizes) <= 0:
                 raise ValueError(f"pool {pool.id}: prices and spare are finite and not negative, sizes above zero; found {pool}")
-        platform = (self.platform.first_pool_people_monthly, self.platform.next_pool_people_monthly, self.platform.overheads_monthly)
-        if not _are_amounts(platform) or not 0 <= self.peak_quantile <= 1:
+        if not _are_amounts(vars(self.platform).values()) or not 0 <= self.peak_quantile <= 1:
             raise ValueError(f"people and overheads are finite and not negative, the quantile in 0-1; found {self.platform}, {self.peak_quantile}")
         ids = Counter([workload.id for workload in self.workloads] + [pool.id for pool in self.pools])
         pool_ids, hours = {pool.id for pool in self.pools}, {workload.work_seconds.size for workload in self.workloads}
         if len(ids) != len(self.workloads) + len(self.pools) or len(hours) > 1:
             raise ValueError(f"ids once each and one window for all; found {[name for name, count in ids.items() if count > 1]}, hours {hours}")
         for workload in self.workloads:
-            known = [workload.api_people_monthly, workload.api_cost_monthly or 0.0, workload.today_cost_monthly or 0.0, workload.today_gpus or 0.0]
+            known = [workload.api_people_monthly, workload.api_cost_monthly or 0.0, workload.api_operations_share_monthly]
+            known += [workload.today_cost_monthly or 0.0, workload.today_gpus or 0.0]
             is_work = bool(np.isfinite(workload.work_seconds).all() and (workload.work_seconds >= 0).all()) and workload.work_seconds.size > 0
-            if not all(map(math.isfinite, known)) or min(known[:2]) < 0 or not is_work or workload.pool_id not in pool_ids | {None}:
+            if not all(map(math.isfinite, known)) or min(known[:3]) < 0 or not is_work or workload.pool_id not in pool_ids | {None}:
                 raise ValueError(f"workload {workload.id}: finite amounts, work in every hour, a pool that exists; found pool {workload.pool_id}")
 
 

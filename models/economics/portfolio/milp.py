@@ -55,7 +55,7 @@ class Relaxation:
 
     def __init__(self, pool: PoolBook, start_cost: float) -> None:
         self._pool = pool
-        self._scale = max(start_cost, 1e-9) / 1e4  # the solver's tolerances are absolute
+        self._scale = max(start_cost, float(pool.api_total.sum()) / 1e3, 1e-9) / 1e4  # the solver's tolerances are absolute
         self._peaks: list[int] = []
         self._overflows: dict[tuple[bytes, float], _Overflow] = {}
 
@@ -69,10 +69,11 @@ class Relaxation:
             self._overflows.setdefault((split.tobytes(), replicas), _overflow(self._pool, split, replicas))
         return len(self._peaks) + len(self._overflows) > known
 
-    def relaxed(self) -> Relaxed:
-        """Without whole numbers."""
+    def relaxed(self) -> Relaxed | None:
+        """Without whole numbers. None: the solver came to no end."""
         program, columns, base = self._program()
-        return self._solution(*program.relaxed(self._offset), columns, base)
+        solved = program.relaxed(self._offset)
+        return None if solved is None else self._solution(*solved, columns, base)
 
     def solve(self, start: Sides, gap: float) -> Relaxed | None:
         """In whole numbers, beginning from a placement; `gap` is the relative one at which the search may end. None: nothing was found."""
@@ -192,12 +193,12 @@ class _Program:
         is_found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         return np.array(highs.getSolution().col_value) if is_found else None, float(info.mip_dual_bound)
 
-    def relaxed(self, offset: float) -> tuple[Floats, float]:
-        """Without whole numbers: the columns and the objective."""
+    def relaxed(self, offset: float) -> tuple[Floats, float] | None:
+        """Without whole numbers: the columns and the objective; None where the solver came to no end."""
         highs = self._highs(offset, [False] * len(self.cost), {})
         highs.run()
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise RuntimeError(f"HiGHS found no optimum of the portfolio's linear program: {highs.modelStatusToString(highs.getModelStatus())}")
+            return None
         return np.array(highs.getSolution().col_value), float(highs.getInfo().objective_function_value)
 
     def _highs(self, offset: float, is_integer: list[bool], options: dict[str, float]) -> highspy.Highs:

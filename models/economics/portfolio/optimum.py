@@ -79,8 +79,9 @@ class PortfolioResult:
 
     status: `optimal` (proven within the gap asked for), `gap` (found, but proven to `gap` only) or `infeasible` (`conflicts` names who can
     be placed nowhere and why). gap: (cost - lower bound) / cost of the optimum, over all hours of the window. Scenarios, in order: today,
-    all_api, all_self_hosted (pooled), each_best (each for itself on its cheaper side: the sum of stand-alone costs), optimum. Gates hold in all
-    but today: who may not be on a scenario's side is on its other one. all_api_models: which model the all-API baseline takes, by workload.
+    all_api, all_self_hosted (pooled), each_best (each for itself on its cheaper side: stand-alone costs, API operations once), optimum. Gates
+    hold in all but today: who may not be on a scenario's side is on its other one. all_api_models: which model the all-API baseline takes, by
+    workload.
     """
 
     status: Status
@@ -104,7 +105,7 @@ def optimise(portfolio: Portfolio, gap: float = GAP) -> PortfolioResult:
         return PortfolioResult("infeasible", None, None, (today, *unknown), (), (), conflicts, models)
     sides, bound = search(book, gap)
     pools = book.pool_costs(sides)
-    total = book.total(pools)
+    total = book.total(sides, pools)
     proven = max(total - bound, 0.0) / total if total > 0 else 0.0
     scenarios = (today, _scenario(book, "all_api", book.all_on(API)), _scenario(book, "all_self_hosted", book.all_on(SELF_HOST)), _each_best(book))
     return PortfolioResult(
@@ -121,7 +122,7 @@ def optimise(portfolio: Portfolio, gap: float = GAP) -> PortfolioResult:
 
 def _scenario(book: CostBook, name: str, sides: Sides) -> Scenario:
     pools = book.pool_costs(sides)
-    return Scenario(name, book.total(pools), int((sides != API).sum()), sum(pool.gpus for pool in pools))
+    return Scenario(name, book.total(sides, pools), int((sides != API).sum()), sum(pool.gpus for pool in pools))
 
 
 def _fleet(pool: PoolBook, cost: PoolCost, members: Sides) -> FleetAtOptimum:
@@ -154,13 +155,13 @@ def _today(workloads: list[PortfolioWorkload]) -> Scenario:
 def _each_best(book: CostBook) -> Scenario:
     sides = book.each_alone()
     hosted = [alone for index in np.flatnonzero(sides == SELF_HOST) if (alone := book.alone(int(index)))]
-    on_apis = sum(workload.api_total for workload, side in zip(book.workloads, sides, strict=True) if side == API)
+    on_apis = sum(workload.api_total for workload, side in zip(book.workloads, sides, strict=True) if side == API) + book.api_operations(sides)
     return Scenario("each_best", on_apis + sum(cost for cost, _ in hosted), len(hosted), sum(gpus for _, gpus in hosted))
 
 
 def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) -> WorkloadInPortfolio:
     workload, side, alone = book.workloads[index], int(sides[index]), book.alone(index)
-    saving_alone = workload.api_total - alone[0] if alone is not None and workload.can_api else None
+    saving_alone = workload.api_alone - alone[0] if alone is not None and workload.api_alone is not None else None
     in_portfolio: float | None = None
     share, average, marginal = 0.0, None, None
     if book.pool_of[index] >= 0:

@@ -34,7 +34,17 @@ def search(book: CostBook, gap: float) -> tuple[Sides, float]:
                 break
             widest = sorted(unproven, key=lambda pool: -pool.relevant_gap(least_people))[:AT_ONCE]
             list(workers.map(_OpenPool.refine, widest))
-    return sides, bound
+    return _with_api_operations(book, sides, cost, bound)
+
+
+def _with_api_operations(book: CostBook, sides: Sides, cost: float, bound: float) -> tuple[Sides, float]:
+    """The placement and the bound with the people who look after APIs: one placement alone does without them, nothing left on any API."""
+    bound += book.platform.api_operations_monthly
+    hosted = book.all_on(SELF_HOST)
+    if (hosted != SELF_HOST).any():
+        return sides, bound
+    without = book.total(hosted, book.pool_costs(hosted))
+    return (hosted if without <= cost + book.api_operations(sides) else sides), min(bound, without)
 
 
 class _OpenPool:
@@ -51,6 +61,8 @@ class _OpenPool:
             self._learn(start)
         for _ in range(LINEAR_ROUNDS):
             found = self._relaxation.relaxed()
+            if found is None:
+                break
             is_nearer = found.lower_bound > self.lower_bound + gap / 100 * self.cost
             self.lower_bound = min(max(self.lower_bound, found.lower_bound), self.cost)
             if not self._relaxation.learn(found.hosted, found.split, [found.base_replicas]) or not is_nearer:

@@ -74,6 +74,21 @@ def test_one_platform_team_and_one_set_of_overheads() -> None:
     assert scenario(result, "optimum").cost_monthly == pytest.approx(2 * 4000 + 1000 + 300 + 70)
 
 
+def test_people_who_look_after_apis_are_there_once_and_as_long_as_there_is_an_api() -> None:
+    # two at 4,500 and 500 of API: the first for 4,000 of GPUs. Both on the same GPUs leave no API, and nobody to look after one
+    both = [replace(workload("a", [400], 4500), api_operations_share_monthly=500.0), workload("b", [400], 500)]
+    lone = replace(both[1], pool_id=None)
+    once = Platform(0, 0, 0, api_operations_monthly=600)
+    assert [each.placement for each in solved(*both, platform=once).workloads] == ["self_host", "self_host"]
+    assert scenario(solved(*both, platform=once), "optimum").cost_monthly == 4000
+    assert scenario(solved(*both, platform=once), "all_api").cost_monthly == 4500 + 500 + 600
+    result = solved(both[0], lone, platform=once)
+    assert scenario(result, "optimum").cost_monthly == 4000 + 500 + 600
+    assert placed(result, "a").saving_in_portfolio == 500  # the people stay with b
+    assert placed(result, "a").saving_alone == 1000  # its part of them goes
+    assert scenario(result, "each_best").cost_monthly == 4000 + 500 + 600
+
+
 def test_gpus_come_in_whole_instances() -> None:
     pool = Pool("llama", gpus_per_replica=2, gpus_per_instance=8, gpu_cost_monthly=100, usable_seconds_per_hour=1000, spare_replicas=1)
     assert scenario(solved(workload("a", [2500], 50_000), pools=(pool,)), "optimum") == Scenario("optimum", 800, 1, 8)  # 4 replicas

@@ -48,7 +48,8 @@ def portfolios(draw: st.DrawFn) -> Portfolio:
             )
         )
     first, overheads = draw(st.integers(0, 100)), draw(st.integers(0, 50))
-    return Portfolio(tuple(workloads), pools, Platform(first, draw(st.integers(0, first)), overheads), draw(st.sampled_from([1.0, 0.99, 0.5])))
+    platform = Platform(first, draw(st.integers(0, first)), overheads, draw(st.sampled_from([0, 0, 20, 200])))
+    return Portfolio(tuple(workloads), pools, platform, draw(st.sampled_from([1.0, 0.99, 0.5])))
 
 
 def fleet_gpus(pool: Pool, replicas: int) -> int:
@@ -74,6 +75,7 @@ def cost_of(portfolio: Portfolio, sides: tuple[str, ...]) -> float:
                 fleet_gpus(pool, replicas) * pool.gpu_cost_monthly + burst_cost(split, replicas * pool.usable_seconds_per_hour) for replicas in tried
             )
     total += sum(w.api_total for w, side in zip(portfolio.workloads, sides, strict=True) if side == "api")
+    total += portfolio.platform.api_operations_monthly if set(sides) - {"self_host"} else 0
     platform = portfolio.platform
     return total + (
         platform.first_pool_people_monthly + platform.overheads_monthly + (opened - 1) * platform.next_pool_people_monthly if opened else 0
@@ -174,7 +176,7 @@ def test_all_costs_scale_together(portfolio: Portfolio, factor: float) -> None:
             for each in portfolio.workloads
         ),
         tuple(replace(pool, gpu_cost_monthly=pool.gpu_cost_monthly * factor) for pool in portfolio.pools),
-        Platform(platform.first_pool_people_monthly * factor, platform.next_pool_people_monthly * factor, platform.overheads_monthly * factor),
+        Platform(**{name: amount * factor for name, amount in vars(platform).items()}),
         portfolio.peak_quantile,
     )
     base = optimum(optimise(portfolio, gap=0.0))

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from small_companies import company, inputs, priced, usage, workload
+from small_companies import ASSUMPTIONS, SELF_HOST, company, inputs, priced, usage, workload
+from test_decision import POOL
 
 from models.economics.decision import DecisionOutputs, decide
 
@@ -87,3 +88,51 @@ def test_a_workload_without_any_month_is_left_out_by_name() -> None:
     outputs = decide(inputs(company([workload("a"), workload("quiet")]), AS_OF, [used], [priced(used, "openai", "gpt-4o", 2.5, 10, "incumbent")]))
     left = outputs.portfolio_workloads.filter(pl.col("left_out").is_not_null())
     assert left.select("workload_id", "left_out").rows() == [("quiet", "days")]
+
+
+def test_frontier_work_stays_on_its_model_unless_another_is_marked_frontier() -> None:
+    used = usage("a", 43200, JUNE, AS_OF)
+    asked = company([workload("a", questions={**workload("a")["questions"], "frontier_required": True})])
+
+    def all_api(**flags: Any) -> float:
+        prices = [priced(used, "openai", "gpt-4o", 2.5, 10, "incumbent"), priced(used, "cheap", "mini", 0.25, 1, **flags)]
+        return costs(decide(inputs(asked, AS_OF, [used], prices)))["all_api"]
+
+    assert all_api() == pytest.approx(10 * all_api(is_frontier=True))
+
+
+def test_people_who_look_after_apis_are_counted_once() -> None:
+    """Half an engineer of 120,000 a year, by API cost: 2,500 for each of two alike; both on GPUs, and nobody is needed."""
+    asked = [usage(name, 43200, JUNE, AS_OF) for name in "ab"]
+    prices = [priced(used, "openai", "gpt-4o", 2.5, 10, "incumbent") for used in asked]
+    free, paid = (
+        decide(inputs(company([workload("a"), workload("b")], api_operations={"fte": fte, "loaded_annual": 120_000}), AS_OF, asked, prices))
+        for fte in (0, 0.5)
+    )
+    assert costs(paid)["all_api"] - costs(free)["all_api"] == pytest.approx(5000)
+    assert costs(paid)["today"] - costs(free)["today"] == pytest.approx(5000)
+    assert costs(paid)["optimum"] == costs(free)["optimum"]
+
+
+def test_what_stays_on_both_sides_is_left_out_by_name() -> None:
+    used = [usage("mix", 20000, JUNE, AS_OF), usage("mix", 200, JUNE, AS_OF, pool="p")]
+    unanswered = workload("mix", "hybrid", questions={})
+    outputs = decide(inputs(company([unanswered], [POOL]), AS_OF, used, [priced(used[0], "openai", "gpt-4o", 2.5, 10, "incumbent")]))
+    left = outputs.portfolio_workloads.filter(pl.col("left_out").is_not_null())
+    assert left.filter(pl.col("quarter") == QUARTER).select("workload_id", "left_out").rows() == [("mix", "hybrid")]
+
+
+def test_a_platform_has_one_team() -> None:
+    """Two models on two fleets: of a team that is given as such there is one; the presets add a quarter of an engineer beside the first."""
+    other = {**ASSUMPTIONS["profiles"][0], "id": "three", "model": "mistral"}
+    asked = [usage(name, 43200, JUNE, AS_OF) for name in "ab"]
+    prices = [priced(used, "openai", "gpt-4o", 2.5, 10, "incumbent") for used in asked]
+
+    def hosted(**staffing: Any) -> float:
+        second = workload("b", candidates={"self_host": {**SELF_HOST, "profile": "three", "model": "mistral"}, "api": []})
+        configured = company([workload("a"), second], profiles=[*ASSUMPTIONS["profiles"], other], staffing=staffing)
+        return costs(decide(inputs(configured, AS_OF, asked, prices)))["all_self_hosted"]
+
+    fleets = 2 * 6 * 3.99 * 2208 / 3
+    assert hosted(fte=1, loaded_annual=120_000) == pytest.approx(fleets + 10_000)
+    assert hosted() == pytest.approx(fleets + 2.25 * 166_667 / 12 + 0.25 * 280_000 / 12)
