@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.config import Assumptions, Company, TokenPrice
+from models.config import Assumptions, Company
 from models.errors import ConfigError
 from models.prices import STANDARD, Price, shipped_prices
 
@@ -58,18 +58,19 @@ def _gpu_prices(company: Company, name: str, value: Decimal, where: str) -> tupl
     known = {price.id: price for price in company.assumptions.gpu_prices}
     if name not in known:
         raise _unknown("There is no such GPU price.", name, list(known), where)
-    # the price in the currency that it has
-    return tuple(price.model_copy(update={"price_per_gpu_hour": value, "owned": None}) if price.id == name else price for price in known.values())
+    # the price in the currency that it has; as a mapping it is validated
+    changed = known[name].model_dump(exclude={"owned"}) | {"price_per_gpu_hour": value}
+    return tuple(changed if price.id == name else price for price in known.values())
 
 
-def _prices(company: Company, parts: list[str], value: Decimal, where: str) -> tuple[TokenPrice, ...]:
+def _prices(company: Company, parts: list[str], value: Decimal, where: str) -> tuple[Any, ...]:
     if len(parts) < 3 or parts[-1] not in _TOKEN_FIELDS:
         expected = "prices.PROVIDER.MODEL.FIELD, a field of " + ", ".join(_TOKEN_FIELDS)
         raise ConfigError("A price needs provider, model and field.", where=where, expected=expected)
     provider, model, field = parts[0], ".".join(parts[1:-1]), parts[-1]
     own = company.assumptions.prices
     if any((price.provider, price.model) == (provider, model) for price in own):
-        return tuple(price.model_copy(update={field: value}) if (price.provider, price.model) == (provider, model) else price for price in own)
+        return tuple(price.model_dump() | {field: value} if (price.provider, price.model) == (provider, model) else price for price in own)
     shipped, _ = shipped_prices({(provider, model)})
     standard = [price for price in shipped if price.service_tier == STANDARD and price.price_class == 0]
     if not standard:
@@ -77,16 +78,16 @@ def _prices(company: Company, parts: list[str], value: Decimal, where: str) -> t
     return (*own, *(_as_own(price, {field: value}) for price in standard))
 
 
-def _as_own(price: Price, update: dict[str, Decimal]) -> TokenPrice:
+def _as_own(price: Price, update: dict[str, Decimal]) -> dict[str, Any]:
     values = {name: getattr(price, name) for name in _TOKEN_FIELDS} | update
     dates = {"valid_from": price.valid_from, "valid_to": None}
-    return TokenPrice.model_validate({"provider": price.provider, "model": price.model, "currency": price.currency, **values, **dates})
+    return {"provider": price.provider, "model": price.model, "currency": price.currency, **values, **dates}
 
 
 def _nested(assumptions: Assumptions, parts: list[str], text: str, where: str) -> dict[str, Any]:
     """The top-level assumption with one number in it changed, as the file would give it."""
     if parts[0] not in Assumptions.model_fields:
-        raise _unknown("There is no such assumption.", parts[0], list(Assumptions.model_fields), where)
+        raise _unknown("There is no such assumption.", parts[0], ["gpu_prices.ID", "prices.PROVIDER.MODEL.FIELD", *Assumptions.model_fields], where)
     holder = getattr(assumptions, parts[0])
     if len(parts) == 1:
         return {parts[0]: text}

@@ -134,10 +134,11 @@ def decide(
     """Record what the board decided on a recommendation; later runs show what came of it."""
     from pipelines.board import record_decision
 
-    line = record_decision(_company(config), workload, quarter, decision, by, note)
+    line, earlier = record_decision(_company(config), workload, quarter, decision, by, note)
+    replaced = f"It takes the place of {earlier['decision']} by {earlier['decided_by']}. " if earlier else ""
     typer.echo(
         f"Recorded: {line['workload_id']}, {line['quarter']}: {line['recommendation']} was answered with {decision} by {line['decided_by']}. "
-        "Table decisions shows it from the next run on."
+        f"{replaced}Table decisions shows it from the next run on."
     )
 
 

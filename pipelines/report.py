@@ -227,7 +227,7 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
     if recommendations:
         quarter = f"{recommendations[0]['quarter']}, {recommendations[0]['state']}"
         table = plain_table(
-            "workload", "today", "recommendation", "why", f">saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})"
+            "workload", "today", "recommendation", "why", f">a change saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})"
         )
         for row in recommendations:
             moves = row["recommendation"] in _MOVES

@@ -32,7 +32,9 @@ def show_what_if(company: Company, changes: Sequence[str], workload: str | None,
     if not moved:
         console.print("Nothing changes: every recommendation, saving and probability stays as it is.")
         return
-    table = plain_table("workload", "recommended", "would be", "why", f">saves {company.currency}/month", ">would save", ">odds", ">would be")
+    table = plain_table(
+        "workload", "recommended", "would be", "why", f">a change saves {company.currency}/month", ">would save", ">odds", ">would be"
+    )
     for row in moved:
         now, then = row["published"], row["if"]
         other = then["recommendation"] != now["recommendation"]

@@ -176,7 +176,7 @@ class Assumptions(Frozen):
     price or profile with a user's id is left out); of the other two the first that fits decides. `prices` and `people_rates` are the user's.
     """
 
-    discount_rate: NonNegative = _base("discount_rate")
+    discount_rate: Share = _base("discount_rate")
     horizon_months: PositiveCount = _base("horizon_months")
     burden: Annotated[Decimal, Number, Field(ge=0, le=10, allow_inf_nan=False)] = _base("burden")
     utilisation_target: Annotated[float, Number, Field(gt=0, le=1)] = _base("utilisation_target")

@@ -94,7 +94,7 @@ def _around_crossings(side: SelfHostedSide, api: ApiSide) -> list[float]:
     load = side.capacity.load
     intervals = cheaper_intervals(side, api)
     starts = [point for start, _ in intervals if start > 0 for point in (_just_before(side, start), start)]
-    stops = [stop + beyond / load for _, stop in intervals for beyond in (0.0, _BEYOND) if math.isfinite(stop)]
+    stops = [stop + beyond / load for _, stop in intervals for beyond in (0.0, _BEYOND) if 0 < stop < math.inf]
     nearest = sorted(starts[:-2] + stops, key=lambda point: abs(math.log(point))) if starts or stops else []
     return starts[-2:] + nearest[: 2 * _CROSSINGS_MAX - 2]
 

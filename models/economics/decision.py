@@ -17,7 +17,7 @@ from models.economics.crossover import Factors
 from models.economics.crossover_tables import cost_components, crossover_monthly, pool_marginal_monthly, table
 from models.economics.curve import crossover_curve, crossover_intervals, crossover_priors
 from models.economics.demand import API, COMPLETE_MONTHS, SELF_HOST, UsageHistory
-from models.economics.explanation import flip_sentence
+from models.economics.explanation import break_even_sentence, flip_sentence
 from models.economics.indicators import workload_indicators
 from models.economics.market import negotiation_list, tier_shares, vendor_concentration
 from models.economics.months import MonthBook
@@ -159,6 +159,7 @@ def _weighed(company: Company, ranges: Ranges, workload: Workload, book: MonthBo
     case, row, rows = review.case, review.recommendation_row, []
     if not review.recent:
         return _Weighed(row, [], [])
+    sentence = ""
     inputs = inputs_of(company, ranges, workload, review.recent, case.placement)
     other_side = API if case.placement == SELF_HOST else SELF_HOST
     is_open = add_months(review.quarter.first_day, 2 * MONTHS_PER_QUARTER) > as_of
@@ -168,7 +169,10 @@ def _weighed(company: Company, ranges: Ranges, workload: Workload, book: MonthBo
         count = max(COMPLETE_MONTHS, case.thresholds.persistence_months)
         asked = [review.months.get(period) for period in history.complete_months(min(review.quarter.last_day, as_of), count)]
         rows = sensitivity_rows(company, workload, inputs, case.placement, asked, comparison, case.thresholds, factors, key)
-        is_alone = review.placement.verdict.comparison is comparison and all(each.alternative != "split" for each in case.alternatives)
-        if review.placement.binding_gate == "cost" and (sentence := flip_sentence(rows, company.currency, is_alone=is_alone)):
-            row = {**row, "flips_if": f"{row['flips_if']} {sentence}"}
+        is_alone = other_side == API and all(each.alternative != "split" for each in case.alternatives)
+        sentence = flip_sentence(rows, company.currency, is_alone=is_alone)
+    if review.placement.binding_gate == "cost":
+        if not sentence and review.placement.verdict.reason == "cost":
+            sentence = break_even_sentence(case.placement, review.recent)
+        row = {**row, "flips_if": " ".join(part for part in (row["flips_if"], sentence) if part)}
     return _Weighed(row, rows, scenario_rows(inputs, case.placement, review.recent, key))

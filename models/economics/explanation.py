@@ -12,7 +12,7 @@ from typing import Any
 
 from models.config import Company, ServiceLevel, Workload
 from models.economics.comparison import Comparison
-from models.economics.demand import COMPLETE_MONTHS, MIN_WEEKDAY_COVERAGE
+from models.economics.demand import API, COMPLETE_MONTHS, MIN_WEEKDAY_COVERAGE
 from models.economics.months import Month, break_even
 from models.economics.placement import MIN_LIFE_MONTHS, Case, Placement
 
@@ -31,12 +31,12 @@ _BOUND_BY = {
 
 
 def flips_if(company: Company, case: Case, decision: Placement, described: Comparison | None, recent: list[Month]) -> str:
-    """One or two sentences: the nearest change that would change the recommendation."""
+    """The nearest change that would change the recommendation, as far as rules and tests tell."""
     sentence = _by_gate(company, case, decision, described, recent)
     costs_others = recent[-1].leaving_costs_others if recent else 0.0
     if costs_others > 0.5 and described is not None and described.alternative == "api":
         sentence += f" Leaving would load {costs_others:,.0f} {company.currency} a month onto the others on its pools."
-    return sentence
+    return sentence.strip()
 
 
 def _by_gate(company: Company, case: Case, decision: Placement, described: Comparison | None, recent: list[Month]) -> str:
@@ -76,7 +76,7 @@ def _missing(company: Company, reason: str) -> str:
 
 
 def _cost(company: Company, case: Case, decision: Placement, described: Comparison | None, recent: list[Month]) -> str:
-    """The failed test with its threshold, else the break-even volume."""
+    """The failed test with its threshold; empty where cost itself decides: what flips that is decision_sensitivity's."""
     reason, currency = decision.verdict.reason, company.currency
     compared = decision.verdict.comparison or described
     tests = company.assumptions.decision
@@ -92,12 +92,13 @@ def _cost(company: Company, case: Case, decision: Placement, described: Comparis
             "npv": f"The net present value, now {compared.npv:,.0f} {currency}, is above zero.",
             "capacity": "The candidate's weights fit its replica.",
         }.get(reason, "")
-    return _volume(recent)
+    return ""
 
 
-def _volume(recent: list[Month]) -> str:
-    if not recent:
-        return "There is usage to compare."
+def break_even_sentence(placement: str, recent: Sequence[Month]) -> str:
+    """The volume at which the other side begins to pay, where no single input is known to flip the recommendation."""
+    if placement != API:
+        return "What leaving its pools would avoid exceeds what the API costs."
     month = recent[-1]
     volume, measured = break_even(month).tokens_per_day, month.demand.tokens / month.demand.coverage.days
     if volume is None:
@@ -125,7 +126,7 @@ _NEAREST = 3
 def flip_sentence(rows: Sequence[dict[str, Any]], currency: str, *, is_alone: bool = True) -> str:
     """The nearest flips in words: `Stays true unless the GPU price rises above 5.10 USD an hour, ...`; empty where nothing flips.
 
-    rows: of decision_sensitivity, one workload and quarter. is_alone: there is no split that might overtake all of it before.
+    rows: of decision_sensitivity, one workload and quarter. is_alone: no split can overtake all of it before.
     """
     flips = [row for row in rows if row["flip_value"] is not None and row["input"] in _WORDS and row["base"] > 0]
     nearest = sorted(flips, key=lambda row: abs(math.log(max(row["flip_value"], 1e-9) / row["base"])))[:_NEAREST]
@@ -140,7 +141,9 @@ def flip_sentence(rows: Sequence[dict[str, Any]], currency: str, *, is_alone: bo
     side = "the API" if nearest[0]["alternative"] == "api" else "self-hosting"
     if not nearest[0]["passes"]:
         return f"A move to {side} would pass if {listed}."
-    return f"Stays true unless {listed}." if is_alone else f"All of it on {side} passes its tests unless {listed}."
+    if is_alone:
+        return f"Stays true unless {listed}."
+    return f"All of it on {side} passes its tests unless {listed}; a base load with the rest on an API may overtake it before."
 
 
 def question_rows(workload: Workload, case: Case, decision: Placement, recent: list[Month], until: date) -> list[dict[str, Any]]:

@@ -88,9 +88,10 @@ def _why(found: Evidence, what: str, reason: str) -> str:
         value = tests.get(f"decision.{name}")
         return "the limit" if value is None else f"{float(value):g}"
 
+    if what == "switch_api_model":
+        other = "the other side does not pay" if reason == "cost" else f"it stays on an API, because {_why(found, 'stay_on_api', reason)}"
+        return f"{other}, but another API model that is good enough costs less by more than the margin asked for"
     if reason == "cost":
-        if what == "switch_api_model":
-            return "the other side does not pay, but another API model that is good enough costs less by more than the margin asked for"
         if what.startswith("move") or what == "split":
             return "the other side is cheaper, and the saving passes every test (size, persistence, odds, payback, net present value, capacity)"
         return "the other side would cost more"

@@ -122,7 +122,7 @@ def test_the_worked_example() -> None:
     assert moves["saving_monthly"] == pytest.approx(moves["current_cost_monthly"] - moves["alternative_cost_monthly"])
     assert moves["saving_monthly_p5"] < moves["saving_monthly_p50"] < moves["saving_monthly_p95"]
     assert (moves["alternative"], moves["self_host_share"], moves["effective_date"]) == ("self_host", 1, date(2026, 11, 1))
-    assert moves["flips_if"].startswith("Volume goes below 157,")
+    assert moves["flips_if"].startswith("All of it on self-hosting passes its tests unless ")
 
 
 def test_components_add_up_to_the_sides() -> None:
