@@ -109,6 +109,7 @@ def portfolio(found: Evidence) -> list[str]:
     if cost.get("today") is not None and cost.get("optimum") is not None:
         gap = _gap_text(found.portfolio_gap)
         lines.append(f"All workloads together cost {found.amount(cost['today'])} a month today and {found.amount(cost['optimum'])} placed so{gap}.")
+        lines.append("That leaves out what moving costs once and what is committed, and assumes a platform team: the recommendation goes before it.")
     return lines
 
 

@@ -34,6 +34,7 @@ REASONS = {
     "no_candidate": "nothing is configured that could serve it on the other side",
     "days": "its history is too short",
     "coverage": "it is used on too few days to judge",
+    "hybrid": "it stays on both sides, where the rules leave it",
     "dead_band": "the saving is too small to earn back what switching costs",
     "persistence": "the saving was not there in each of the last months",
     "probability": "it is too uncertain that the change saves anything",
