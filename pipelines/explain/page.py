@@ -64,7 +64,7 @@ def print_page(document: Row) -> None:
     _section(page, "The rules, in order; the first that decides binds", [], _rule_table(document["rules"], row["recommendation"]))
     _section(page, "The seven questions", [], _question_table(document["questions"]))
     if said["flips"]:
-        _section(page, "It would be decided otherwise if", said["flips"], _flip_table(document["sensitivity"]))
+        _section(page, "What would decide it otherwise", said["flips"], _flip_table(document["sensitivity"]))
     if said["portfolio"]:
         _section(page, "Together with all others", said["portfolio"])
     if said["indicators"]:

@@ -312,6 +312,7 @@ def test_the_portfolio_is_told_beside_the_stand_alone_view(con: duckdb.DuckDBPyC
         "Self-hosted beside the others there it would save 450 EUR a month against its API, "
         "with a fleet of its own it would cost 50.00 EUR a month more.",
         "All workloads together cost 900 EUR a month today and 500 EUR placed so (proven to be within 0.4% of the cheapest).",
+        "That leaves out what moving costs once and what is committed, and assumes a platform team: the recommendation goes before it.",
     ]
     assert explanation(con, company, "search", None)["sentences"]["portfolio"] == [
         "It is left out of the portfolio's optimum, because its history is too short."
