@@ -22,6 +22,9 @@ from models.errors import CrossoverError
 from pipelines.run import Run
 
 EXIT_REFUSED = 3
+_ABOUT_DAYS = ("days_apart", "as_of_after_data")
+"""Findings that make every recommendation doubtful: they are said where these are read."""
+
 _MOVES = ("move_to_self_host", "move_to_api", "split", "switch_api_model", "escalate")
 
 
@@ -237,6 +240,9 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
             table.add_row(row["workload"], row["placement"] or "", named, row["reason"] or "", saves, odds)
         console.print(table)
     if found["findings"]:
+        for row in found["findings"]:
+            if row["check_name"] in _ABOUT_DAYS:
+                console.print(f"[yellow]{row['subject']}[/]: {row['message']}", highlight=False)
         errors = sum(row["severity"] == "error" for row in found["findings"])
         console.print(f"{len(found['findings'])} findings ({errors} errors) in table data_quality: [bold]crossover status[/] lists them")
     console.print(f"\nResults: [bold]{short_path(company.paths.finance)}[/] ({len(found['tables'])} tables, each column with its meaning)")

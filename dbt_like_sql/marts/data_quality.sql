@@ -23,6 +23,24 @@ matched AS (
     SELECT * FROM bill_match UNION ALL SELECT * FROM usage_match
 ),
 
+data_day AS (
+    SELECT l.source_id, l.charge_date AS day, count(*) AS lines, max(l.charge_date + (l.charge_days - 1)) AS last_day
+    FROM facts.billing_line AS l
+    GROUP BY l.source_id, l.charge_date
+    UNION ALL
+    SELECT k.source_id, CAST(u.usage_hour AS DATE) AS day, count(*) AS lines, CAST(max(u.usage_hour) AS DATE) AS last_day
+    FROM facts.usage_hourly AS u
+    INNER JOIN facts.usage_key AS k ON u.key_id = k.key_id
+    GROUP BY k.source_id, CAST(u.usage_hour AS DATE)
+),
+
+-- a day and the newest one of all sources before it
+day_before AS (
+    SELECT d.day, max(max(d.last_day)) OVER (ORDER BY d.day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newest_before
+    FROM data_day AS d
+    GROUP BY d.day
+),
+
 finding AS (
     SELECT f.check_name, f.source_id AS subject, f.severity, f.row_count AS rows, f.amount, f.message FROM ledger.finding AS f
     UNION ALL
@@ -110,6 +128,26 @@ finding AS (
         'the bill of ' || strftime(i.period, '%Y-%m') || coalesce(' (invoice ' || i.invoice_id || ')', '') || ' is not what the ledger says'
     FROM marts.invoice_reconciliation AS i
     WHERE i.status IN ('differs', 'no_bill')
+    UNION ALL
+    -- decisions look at the last quarter up to as-of: one mistyped year there, and nobody has used anything
+    SELECT
+        'days_apart', d.source_id, 'warning', sum(d.lines), NULL,
+        'days from ' || strftime(g.day, '%Y-%m-%d') || ' on come ' || CAST(g.day - g.newest_before AS VARCHAR)
+        || ' days after all other data: if a date is mistyped, correct it, else decide with an earlier --as-of'
+    FROM day_before AS g
+    CROSS JOIN config.parameters AS p
+    INNER JOIN data_day AS d ON g.day <= d.day
+    WHERE g.day - g.newest_before > 31 AND g.day <= p.as_of AND p.as_of - g.day < 100
+    GROUP BY d.source_id, g.day, g.newest_before
+    UNION ALL
+    SELECT
+        'as_of_after_data', 'as-of', 'warning', 1, NULL,
+        'as-of is ' || CAST(p.as_of - max(d.last_day) AS VARCHAR) || ' days after the newest data (' || strftime(max(d.last_day), '%Y-%m-%d')
+        || '): the time between counts as time without usage'
+    FROM data_day AS d
+    CROSS JOIN config.parameters AS p
+    GROUP BY p.as_of
+    HAVING p.as_of - max(d.last_day) > 31
     UNION ALL
     SELECT
         'no_exchange_rate', h.source_id, 'error', count(*), NULL, 'no exchange rate from ' || h.currency || ': these days of owned hardware have no cost'
