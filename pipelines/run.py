@@ -216,10 +216,14 @@ def newest_day(con: duckdb.DuckDBPyConnection) -> date:
         "UNION ALL SELECT CAST(max(usage_hour) AS DATE) FROM facts.usage_hourly)",
     )
     if row is None or row[0] is None:
+        refused = con.execute(
+            "SELECT source_id, reasons, count(*) AS rows FROM ledger.quarantine GROUP BY ALL ORDER BY rows DESC, source_id, reasons LIMIT 3"
+        ).fetchall()
         raise CrossoverError(
             "no source has any bill line or usage, so there is nothing to compute",
             where="sources",
-            todo="`crossover status` names what each source refused; `crossover check` reaches every source",
+            found="; ".join(f"{source}: {rows:,} rows refused: {reasons}" for source, reasons, rows in refused) or None,
+            todo="mend what was refused, or add a source: `crossover check` reaches every one of them",
         )
     day: date = row[0]
     return day

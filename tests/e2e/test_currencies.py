@@ -132,6 +132,14 @@ def test_too_much_money_without_a_rate_stops_the_run_and_says_which_rate(publish
     assert in_dollars(published) == {MAY: 110, JUNE: 120}
 
 
+def test_where_every_row_lacks_a_rate_the_first_run_says_so(unread: Place) -> None:
+    unread.edit("currency: USD", "currency: CHF")
+    deliver_rates(unread, ("2026-05-01", "EUR", "USD", "1.10"))
+    outcome = unread.run()
+    assert outcome.code == 1
+    assert "no exchange rate from EUR to CHF for 2026-05" in outcome.out + outcome.err
+
+
 def test_a_corrected_rate_restates_open_months_only(published: Place) -> None:
     assert crossover("close", "2026-05", "--config", published.configuration).code == 0
     deliver_rates(published, ("2026-05-01", "EUR", "USD", "1.50"), ("2026-06-01", "EUR", "USD", "1.30"))
