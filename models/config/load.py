@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -59,7 +59,7 @@ def load_company(path: Path, environ: Mapping[str, str] = os.environ) -> Company
         settings = Settings.model_validate(_with_currency(tree.resolved))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems += [_problem(tree, detail) for detail in details if detail["type"] != _FOLLOWS and not _is_unresolved(tree, detail["loc"])]
+        problems += [_problem(tree, detail) for detail in details if not _follows(detail, details) and not _is_unresolved(tree, detail["loc"])]
     problems += reference_problems(tree)
     if settings is not None:
         problems += _paths_problems(tree, settings.paths, path.parent)
@@ -89,6 +89,12 @@ def _with_currency(resolved: dict[str, Any]) -> dict[str, Any]:
         return [{"currency": currency} | entry if isinstance(entry, dict) else entry for entry in entries]
 
     return resolved | {"assumptions": {key: filled(value) if key in _CURRENCY_DEFAULTED else value for key, value in assumptions.items()}}
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Whether it would be gone with another problem: a default that rests on it, a list that is too short without the entry that is wrong."""
+    inside = [other for other in details if other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"]]
+    return detail["type"] == _FOLLOWS or (detail["type"] == "too_short" and bool(inside))
 
 
 def _is_unresolved(tree: Tree, loc: tuple[int | str, ...]) -> bool:

@@ -267,6 +267,13 @@ def test_a_machine_to_buy_is_priced_by_the_hour(folder: Folder) -> None:
     assert next(price for price in rented.assumptions.gpu_prices if price.id == "own").price_per_gpu_hour == 3
 
 
+def test_the_only_source_being_wrong_is_one_problem(folder: Folder) -> None:
+    message = folder.refused("company: Example AG\ncurrency: USD\nsources: [{id: bill, kind: fokus, path: bill.csv}]\n")
+    assert message.startswith("This value can't be used.")
+    assert "Did you mean focus?" in message
+    assert "at least one entry" not in message
+
+
 @pytest.mark.parametrize("price", ["", ", price_per_gpu_hour: 1, owned: {purchase_price: 1, power_kw: 1, pue: 1, price_per_kwh: 1}"])
 def test_gpus_are_rented_or_bought(folder: Folder, price: str) -> None:
     message = folder.refused(HEAD + f"assumptions: {{gpu_prices: [{{id: g, gpu: H100{price}}}]}}\n")
