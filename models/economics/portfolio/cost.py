@@ -27,8 +27,8 @@ Booleans = npt.NDArray[np.bool_]
 class PoolCost:
     """One pool under a placement: its fleets, and the money of all that could be there: GPUs, and what is left to APIs.
 
-    replicas: of those that are self-hosted as a whole, the spare included, and provisioned: what these count for, hour by hour, in replicas.
-    base_load_replicas: of those that are split.
+    replicas: of those that are self-hosted as a whole, the spare included, and counted: what these count for, hour by hour, in replicas.
+    base_load_replicas: of those that are split, and overflow: of each member's work what is beyond them.
     """
 
     cost: float
@@ -36,7 +36,8 @@ class PoolCost:
     base_load_replicas: int
     gpus: int
     gpu_cost: float
-    provisioned: Floats
+    counted: Floats
+    overflow: Floats
 
     @property
     def is_open(self) -> bool:
@@ -52,7 +53,7 @@ class PoolBook:
         self.hours: int = workloads[members[0]].work_seconds.size
         self.members = np.array(members, dtype=np.int64)
         self.load: Floats = np.array([workloads[member].work_seconds for member in members]) / pool.usable_seconds_per_hour
-        self.provisioned: Floats = np.array([within_quota(load, self.hours, quantile) for load in self.load]) * pool.burst_factor
+        self.counted: Floats = np.array([within_quota(load, self.hours, quantile) for load in self.load]) * pool.burst_factor
         """What a member counts for in the fleet of those that are self-hosted as a whole, burst within the hour included."""
         self.api_total = np.array([workloads[member].api_total for member in members])
         self.works: Floats = self.load.sum(axis=1)
@@ -66,35 +67,40 @@ class PoolBook:
         self.step_replicas = max(1, instance // replicas) if max(replicas, instance) % min(replicas, instance) == 0 else 1
         self.is_even = self.step_replicas > 1 or replicas % instance == 0
 
-    def cost(self, sides: Sides, provisioned: Floats | None = None) -> PoolCost:
-        """The pool under its members' sides. provisioned: as in `PoolCost`, where it is known."""
-        left_to_apis = float(self.api_total[sides == API].sum())
-        replicas, base, hosted = 0, 0, sides == SELF_HOST
-        if provisioned is None:
-            provisioned = self.provisioned[hosted].sum(axis=0)
-        if hosted.any():
-            replicas = self.replicas(provisioned)
-        if (sides == SPLIT).any():
-            base = self.base_load(sides == SPLIT)
-            left_to_apis += float(self.overflow(sides == SPLIT, base) @ self.price)
+    def cost(self, sides: Sides) -> PoolCost:
+        """The pool under its members' sides."""
+        return self._priced(sides, self.counted[sides == SELF_HOST].sum(axis=0), *self._bursting(sides == SPLIT))
+
+    def _bursting(self, split: Booleans) -> tuple[int, Floats]:
+        """The base load of those that are split, and what overflows it."""
+        if not split.any():
+            return 0, np.zeros(len(self.members))
+        base = self.base_load(split)
+        return base, self.overflow(split, base)
+
+    def _priced(self, sides: Sides, counted: Floats, base: int, overflow: Floats) -> PoolCost:
+        replicas = self.replicas(counted) if (sides == SELF_HOST).any() else 0
         gpus = self.gpus(replicas) + self.gpus(base)
         gpu_cost = gpus * self.pool.gpu_cost_monthly
-        return PoolCost(gpu_cost + left_to_apis, replicas, base, gpus, gpu_cost, provisioned)
+        left_to_apis = float(self.api_total[sides == API].sum()) + float(overflow @ self.price)
+        return PoolCost(gpu_cost + left_to_apis, replicas, base, gpus, gpu_cost, counted, overflow)
 
     def moved(self, sides: Sides, now: PoolCost, position: int, side: int) -> PoolCost:
         """The pool with one member on another side; `sides` are those of `now`."""
-        provisioned = now.provisioned
+        counted = now.counted
         if sides[position] == SELF_HOST and side != SELF_HOST:
-            provisioned = provisioned - self.provisioned[position]
+            counted = counted - self.counted[position]
         elif sides[position] != SELF_HOST and side == SELF_HOST:
-            provisioned = provisioned + self.provisioned[position]
+            counted = counted + self.counted[position]
         changed = sides.copy()
         changed[position] = side
-        return self.cost(changed, provisioned)
+        is_split = SPLIT in (sides[position], side)
+        base, overflow = self._bursting(changed == SPLIT) if is_split else (now.base_load_replicas, now.overflow)
+        return self._priced(changed, counted, base, overflow)
 
-    def replicas(self, provisioned: Floats) -> int:
+    def replicas(self, counted: Floats) -> int:
         """Replicas for what members count for together, the spare included (2.1)."""
-        return replicas_needed(float(provisioned.max()), self.pool.spare_replicas)
+        return replicas_needed(float(counted.max()), self.pool.spare_replicas)
 
     def gpus(self, replicas: int) -> int:
         """GPUs of so many replicas, in whole instances."""
@@ -110,7 +116,7 @@ class PoolBook:
         return gone
 
     def base_load(self, who: Booleans) -> int:
-        """The replicas, at least one and without a spare, at which GPUs and overflow together cost least (2.12); the fewest of several."""
+        """The replicas, at least one and without a spare, at which GPUs and overflow together cost least (2.12)."""
         order, stacked = self._stacked(who)
         dearer_than_next = -np.diff(self.price[order], append=0.0)
 
@@ -183,7 +189,7 @@ class CostBook:
         return [pool.cost(sides[pool.members]) for pool in self.pools]
 
     def api_operations(self, sides: Sides) -> float:
-        """The people who look after APIs, as long as anything is left on one."""
+        """The people who look after APIs, as long as anything may go to one: all but what is self-hosted as a whole."""
         return self.platform.api_operations_monthly if (sides != SELF_HOST).any() else 0.0
 
     def total(self, sides: Sides, pools: list[PoolCost]) -> float:
@@ -202,7 +208,7 @@ class CostBook:
         if self.pool_of[index] < 0:
             return None
         pool = self.pools[self.pool_of[index]]
-        gpus = pool.gpus(pool.replicas(pool.provisioned[np.searchsorted(pool.members, index)]))
+        gpus = pool.gpus(pool.replicas(pool.counted[np.searchsorted(pool.members, index)]))
         return gpus * pool.pool.gpu_cost_monthly + self.platform.cost(1), gpus
 
     def moved(self, sides: Sides, pools: list[PoolCost], index: int, side: int) -> tuple[float, list[PoolCost]]:

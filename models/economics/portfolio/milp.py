@@ -43,7 +43,7 @@ class Relaxed:
 
 
 @dataclass(frozen=True)
-class _Overflow:
+class LeastOverflow:
     """What APIs take at least beyond a base load: the sum of each split member's part less that of each replica. Exact where it was taken."""
 
     by_member: Floats
@@ -57,16 +57,16 @@ class Relaxation:
         self._pool = pool
         self._scale = max(start_cost, float(pool.api_total.sum()) / 1e3, 1e-9) / 1e4  # the solver's tolerances are absolute
         self._peaks: list[int] = []
-        self._overflows: dict[tuple[bytes, float], _Overflow] = {}
+        self._overflows: dict[tuple[bytes, float], LeastOverflow] = {}
 
     def learn(self, hosted: Floats, split: Floats, base_replicas: Sequence[float]) -> bool:
         """Take in the busiest hour of what is hosted, and what overflows such base loads; whether anything of it was new."""
         known = len(self._peaks) + len(self._overflows)
         if hosted.any():
-            peak = int(np.argmax(hosted @ self._pool.provisioned))
+            peak = int(np.argmax(hosted @ self._pool.counted))
             self._peaks += [peak] if peak not in self._peaks else []
         for replicas in base_replicas if split.any() else ():
-            self._overflows.setdefault((split.tobytes(), replicas), _overflow(self._pool, split, replicas))
+            self._overflows.setdefault((split.tobytes(), replicas), least_overflow(self._pool, split, replicas))
         return len(self._peaks) + len(self._overflows) > known
 
     def relaxed(self) -> Relaxed | None:
@@ -115,7 +115,7 @@ class Relaxation:
         """What is self-hosted as a whole: replicas for the busiest hour of what its members count for, and the spare (2.1)."""
         replicas = _fleet(program, self._pool, placed, self._pool.pool.spare_replicas, self._scale)
         for hour in self._peaks:
-            program.at_most([*placed, replicas], [*self._pool.provisioned[who, hour], -1.0])
+            program.at_most([*placed, replicas], [*self._pool.counted[who, hour], -1.0])
 
     def _add_base_load(self, program: _Program, who: list[int], placed: Ints) -> int:
         """What is split: replicas without a spare; what is beyond them goes to the workloads' APIs (2.12)."""
@@ -125,7 +125,7 @@ class Relaxation:
         return replicas
 
 
-def _overflow(pool: PoolBook, split: Floats, replicas: float) -> _Overflow:
+def least_overflow(pool: PoolBook, split: Floats, replicas: float) -> LeastOverflow:
     """At so much of each member and so many replicas, by the dual of what is cheapest in each hour: a replica-hour less costs there what the
     dearest member takes of which anything overflows."""
     order = pool.cheapest_first
@@ -135,7 +135,7 @@ def _overflow(pool: PoolBook, split: Floats, replicas: float) -> _Overflow:
     dearest = np.minimum((stacked[:, over] < beyond[over]).sum(axis=0), len(order) - 1)
     price = pool.price[order][dearest]
     by_member = (pool.load[:, over] * np.minimum(price, pool.price[:, np.newaxis])).sum(axis=1)
-    return _Overflow(by_member, float(price.sum()))
+    return LeastOverflow(by_member, float(price.sum()))
 
 
 def _fleet(program: _Program, pool: PoolBook, placed: Ints, spare: int, scale: float) -> int:

@@ -113,7 +113,7 @@ def optimise(portfolio: Portfolio, gap: float = GAP) -> PortfolioResult:
         gap=proven,
         lower_bound_monthly=min(bound, total),
         scenarios=(*scenarios, _scenario(book, "optimum", sides)),
-        workloads=tuple(_described(book, sides, pools, index) for index in range(len(book.workloads))),
+        workloads=tuple(_described(book, sides, pools, total, index) for index in range(len(book.workloads))),
         fleets=tuple(_fleet(pool, cost, sides[pool.members]) for pool, cost in zip(book.pools, pools, strict=True) if cost.is_open),
         conflicts=(),
         all_api_models=models,
@@ -126,13 +126,11 @@ def _scenario(book: CostBook, name: str, sides: Sides) -> Scenario:
 
 
 def _fleet(pool: PoolBook, cost: PoolCost, members: Sides) -> FleetAtOptimum:
-    is_split = members == SPLIT
-    overflow = float(pool.overflow(is_split, cost.base_load_replicas).sum()) if is_split.any() else 0.0
-    served = float(pool.works[members != API].sum()) - overflow
+    served = float(pool.works[members != API].sum() - cost.overflow.sum())
     return FleetAtOptimum(
         pool_id=pool.pool.id,
         self_hosted_workloads=int((members == SELF_HOST).sum()),
-        split_workloads=int(is_split.sum()),
+        split_workloads=int((members == SPLIT).sum()),
         replicas=cost.replicas,
         base_load_replicas=cost.base_load_replicas,
         gpus=cost.gpus,
@@ -159,7 +157,7 @@ def _each_best(book: CostBook) -> Scenario:
     return Scenario("each_best", on_apis + sum(cost for cost, _ in hosted), len(hosted), sum(gpus for _, gpus in hosted))
 
 
-def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) -> WorkloadInPortfolio:
+def _described(book: CostBook, sides: Sides, pools: list[PoolCost], total: float, index: int) -> WorkloadInPortfolio:
     workload, side, alone = book.workloads[index], int(sides[index]), book.alone(index)
     saving_alone = workload.api_alone - alone[0] if alone is not None and workload.api_alone is not None else None
     in_portfolio: float | None = None
@@ -168,14 +166,13 @@ def _described(book: CostBook, sides: Sides, pools: list[PoolCost], index: int) 
         number = int(book.pool_of[index])
         pool = book.pools[number]
         mine = pool.members == index
-        if workload.can_api:
-            hosted = SELF_HOST if side == API else side
-            on_api = book.moved(sides, pools, index, API)[0]
-            in_portfolio = on_api - book.moved(sides, pools, index, hosted)[0]
-        if side != API:
-            members = sides[pool.members]
-            share, average = _shares(pool, pools[number], members, mine, side)
-            without = book.moved(sides, pools, index, API)[1][number].cost - workload.api_total
+        if side == API:
+            in_portfolio = total - book.moved(sides, pools, index, SELF_HOST)[0]
+        else:
+            on_api, without_it = book.moved(sides, pools, index, API)
+            in_portfolio = on_api - total if workload.can_api else None
+            share, average = _shares(pool, pools[number], sides[pool.members], mine, side)
+            without = without_it[number].cost - workload.api_total
             own_overflow = (1 - share) * (workload.api_cost_monthly or 0.0)
             marginal = pools[number].cost - without - own_overflow
     return WorkloadInPortfolio(
@@ -195,10 +192,7 @@ def _shares(pool: PoolBook, now: PoolCost, members: Sides, mine: Booleans, side:
     """The self-hosted share of a workload's work, and its part of its fleet's GPUs by the work that they serve."""
     who = members == side
     works = pool.works
-    if side == SPLIT:
-        gpus, served = pool.gpus(now.base_load_replicas), works - pool.overflow(who, now.base_load_replicas)
-    else:
-        gpus, served = pool.gpus(now.replicas), works
+    gpus, served = pool.gpus(now.base_load_replicas if side == SPLIT else now.replicas), works - now.overflow
     own, all_served = float(served[mine].sum()), float(served[who].sum())
     average = gpus * pool.pool.gpu_cost_monthly * (own / all_served if all_served > 0 else 1 / int(who.sum()))
     return (own / float(works[mine].sum()) if works[mine].sum() > 0 else 1.0), average

@@ -53,7 +53,9 @@ class _OpenPool:
     def __init__(self, pool: PoolBook, alone: Sides, gap: float) -> None:
         self._pool, self._gap = pool, gap
         starts = [np.array([side if side in choices else choices[-1] for choices in pool.choices], dtype=np.int8) for side in (SELF_HOST, SPLIT)]
-        starts += [alone] if (alone != API).any() else []  # so that no portfolio costs more than each for itself, however wide the gap
+        least = np.array([choices[0] for choices in pool.choices], dtype=np.int8)
+        # so that no portfolio costs more than each for itself, or than all that may be on APIs, however wide the gap
+        starts += [start for start in (alone, least) if (start != API).any()]
         self.sides, self.cost = min(((start, pool.cost(start).cost) for start in starts), key=lambda found: found[1])
         self.lower_bound, self.can_be_refined, self._rounds = 0.0, True, 0
         self._relaxation = Relaxation(pool, self.cost)

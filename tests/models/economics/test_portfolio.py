@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.portfolio import SEED, organisation
 from models.economics.portfolio.inputs import Gate, Platform, Pool, Portfolio, PortfolioWorkload
 from models.economics.portfolio.optimum import FleetAtOptimum, PortfolioResult, Scenario, WorkloadInPortfolio, optimise
 
@@ -81,6 +82,7 @@ def test_people_who_look_after_apis_are_there_once_and_as_long_as_there_is_an_ap
     once = Platform(0, 0, 0, api_operations_monthly=600)
     assert [each.placement for each in solved(*both, platform=once).workloads] == ["self_host", "self_host"]
     assert scenario(solved(*both, platform=once), "optimum").cost_monthly == 4000
+    assert solved(*both, platform=once).lower_bound_monthly == pytest.approx(4000)
     assert scenario(solved(*both, platform=once), "all_api").cost_monthly == 4500 + 500 + 600
     result = solved(both[0], lone, platform=once)
     assert scenario(result, "optimum").cost_monthly == 4000 + 500 + 600
@@ -125,7 +127,34 @@ def test_a_base_load_with_the_rest_on_an_api() -> None:
     # of 5 hours x 3,600 s of one replica 5,000 s are served
     assert result.fleets == (FleetAtOptimum("llama", 0, 1, 0, 1, 1, 2000, pytest.approx(5000 / 18_000)),)
     assert found.saving_in_portfolio == pytest.approx(3000)
+    assert found.marginal_cost == found.average_cost == pytest.approx(2000)  # the replica; its own overflow is an API's bill
     assert scenario(solved(workload("a", [1000] * 4 + [5000], 9000)), "optimum").cost_monthly == 9000
+
+
+def test_replicas_that_do_not_divide_an_instance_are_tried_one_by_one() -> None:
+    # 3 GPUs a replica, 8 an instance: 8, 8, 16, 16, 16, 24 GPUs at 100 for 1 to 6 replicas; 4 hours at 3,000 and one at 6,000 units, 1.00 each
+    pool = Pool("llama", gpus_per_replica=3, gpus_per_instance=8, gpu_cost_monthly=100, usable_seconds_per_hour=1000, spare_replicas=0)
+    result = solved(workload("a", [3000] * 4 + [6000], 18_000, may_split=True, gate="free"), pools=(pool,))
+    # as a whole: 6 replicas, 24 GPUs, 2,400. Split: 5 replicas, 16 GPUs for 1,600 and 1,000 units over, 2,600; 2 leave 8,000 over
+    assert scenario(result, "optimum") == Scenario("optimum", pytest.approx(2400), 1, 24)
+    steep = solved(workload("a", [3000] * 4 + [6000], 9000, may_split=True), pools=(pool,))
+    assert scenario(steep, "optimum").cost_monthly == pytest.approx(1600 + 500)
+    assert steep.fleets[0].base_load_replicas == 5
+
+
+def test_the_gap_that_is_asked_for_is_proven_at_size() -> None:
+    for splits in (False, True):
+        assert optimise(organisation(60, SEED, splits, 0.99)).status == "optimal"
+
+
+def test_an_optimum_is_never_dearer_than_all_on_apis() -> None:
+    # alone, b would be rather on GPUs than pay its part of API people; beside c, who must be on an API, these stay anyway
+    once = Platform(0, 0, 0, api_operations_monthly=2500)
+    a = workload("a", [1000], None, gate="must_self_host")
+    b = replace(workload("b", [1900], 3900), api_operations_share_monthly=2500.0)
+    c = workload("c", [1], 1e5, gate="must_api")
+    result = optimise(Portfolio((a, b, c), (UNITS,), once))
+    assert scenario(result, "optimum").cost_monthly == scenario(result, "all_api").cost_monthly == 2 * 2000 + 3900 + 1e5 + 2500
 
 
 def test_bursts_within_the_hour_are_provisioned_for_but_not_by_a_base_load() -> None:

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.economics.portfolio.inputs import Platform, Pool, Portfolio, PortfolioWorkload
+from models.economics.portfolio.cost import CostBook
+from models.economics.portfolio.inputs import SELF_HOST, SPLIT, Platform, Pool, Portfolio, PortfolioWorkload
+from models.economics.portfolio.milp import Relaxation, least_overflow
 from models.economics.portfolio.optimum import PortfolioResult, optimise
 
 HOURS = 4
@@ -43,6 +45,7 @@ def portfolios(draw: st.DrawFn) -> Portfolio:
                 work_seconds=np.array(draw(st.lists(st.integers(0, 40), min_size=HOURS, max_size=HOURS)), dtype=float),
                 api_cost_monthly=float(draw(st.integers(0, 600))),
                 api_people_monthly=float(draw(st.integers(0, 30))),
+                api_operations_share_monthly=float(draw(st.sampled_from([0, 0, 10, 100]))),
                 gate=gate,
                 may_split=draw(st.booleans()),
             )
@@ -74,7 +77,7 @@ def cost_of(portfolio: Portfolio, sides: tuple[str, ...]) -> float:
             total += min(
                 fleet_gpus(pool, replicas) * pool.gpu_cost_monthly + burst_cost(split, replicas * pool.usable_seconds_per_hour) for replicas in tried
             )
-    total += sum(w.api_total for w, side in zip(portfolio.workloads, sides, strict=True) if side == "api")
+    total += sum((w.api_cost_monthly or 0) + w.api_people_monthly for w, side in zip(portfolio.workloads, sides, strict=True) if side == "api")
     total += portfolio.platform.api_operations_monthly if set(sides) - {"self_host"} else 0
     platform = portfolio.platform
     return total + (
@@ -140,6 +143,40 @@ def test_one_workload_more_never_costs_more_than_it_does_alone(portfolio: Portfo
     assert optimum(together) <= (without + alone) * (1 + EXACT) + EXACT
 
 
+@given(portfolios(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_what_an_overflow_costs_at_least_is_never_more_than_it_does(portfolio: Portfolio, data: st.DataObject) -> None:
+    """For any part of each member and any number of replicas, whole or not; exact where it was taken."""
+    for pool in CostBook(portfolio).pools:
+        parts = st.lists(st.floats(0, 1), min_size=len(pool.members), max_size=len(pool.members)).map(np.array)
+        taken, asked = ((data.draw(parts), data.draw(st.floats(0, 8))) for _ in range(2))
+        least = least_overflow(pool, *taken)
+        for parts_of, replicas in (taken, asked):
+            stacked = np.cumsum((pool.load * parts_of[:, np.newaxis])[pool.cheapest_first], axis=0)
+            gone = np.diff(np.minimum(stacked, np.maximum(stacked[-1] - replicas, 0)), axis=0, prepend=0.0)
+            true = float((gone * pool.price[pool.cheapest_first][:, np.newaxis]).sum())
+            bound = float(least.by_member @ parts_of) - least.per_replica * replicas
+            assert bound <= true + 1e-9 * (1 + abs(true))
+            if parts_of is taken[0]:
+                assert bound == pytest.approx(true, rel=1e-9, abs=1e-9)
+
+
+@given(portfolios())
+@settings(max_examples=60, deadline=None)
+def test_no_relaxation_asks_for_more_than_a_placement_costs(portfolio: Portfolio) -> None:
+    """The bound as the program proves it, before anything is known to be cheaper."""
+    for pool in CostBook(portfolio).pools:
+        opened = [np.array(sides, dtype=np.int8) for sides in itertools.product(*pool.choices) if any(sides)]
+        cheapest = min(pool.cost(sides).cost for sides in opened)
+        relaxation = Relaxation(pool, cheapest)
+        for sides in opened:
+            base = [float(pool.base_load(sides == SPLIT))] if (sides == SPLIT).any() else []
+            relaxation.learn((sides == SELF_HOST).astype(float), (sides == SPLIT).astype(float), base)
+        for found in (relaxation.relaxed(), relaxation.solve(opened[0], 0.0)):
+            assert found is not None
+            assert found.lower_bound <= cheapest + 1e-6 * (cheapest + float(pool.api_total.sum()) + 1)
+
+
 @given(portfolios(), st.floats(0, 0.5))
 @settings(max_examples=100, deadline=None)
 def test_no_simple_rule_beats_the_optimum(portfolio: Portfolio, gap: float) -> None:
@@ -172,7 +209,12 @@ def test_all_costs_scale_together(portfolio: Portfolio, factor: float) -> None:
     platform = portfolio.platform
     dearer = Portfolio(
         tuple(
-            replace(each, api_cost_monthly=(each.api_cost_monthly or 0) * factor, api_people_monthly=each.api_people_monthly * factor)
+            replace(
+                each,
+                api_cost_monthly=(each.api_cost_monthly or 0) * factor,
+                api_people_monthly=each.api_people_monthly * factor,
+                api_operations_share_monthly=each.api_operations_share_monthly * factor,
+            )
             for each in portfolio.workloads
         ),
         tuple(replace(pool, gpu_cost_monthly=pool.gpu_cost_monthly * factor) for pool in portfolio.pools),
