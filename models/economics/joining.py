@@ -21,7 +21,7 @@ from models.economics.demand import API
 from models.economics.months import Month, MonthBook
 from models.economics.periods import month_end
 from models.economics.self_hosted_side import SELF_HOST_CATEGORIES, SelfHostedMonth
-from models.economics.switching import accepted_moves
+from models.economics.switching import accepted_move
 
 Hourly = tuple[npt.NDArray[np.datetime64], Floats]
 """Hours with usage, and the work in each."""
@@ -38,21 +38,24 @@ class SharedFleet:
 def fleet_to_join(company: Company, workload: Workload, decisions: pl.DataFrame | None, quarter: str) -> SharedFleet | None:
     """The fleet that its self-hosted candidate would share; None where it would need one of its own.
 
-    A pool is joined where the candidate names it: which pool has room for whom is not for a program to guess.
+    A pool is joined where the candidate names it: which pool has room for whom is not for a program to guess. A move that was accepted builds a
+    fleet for as long as it keeps others from happening (switching); once there, the fleet is a pool that candidates name.
     """
     candidate = workload.candidates.self_host
     if candidate is None:
         return None
     if candidate.pool is not None:
         return SharedFleet(candidate.pool)
-    moved = accepted_moves(decisions, quarter)
-    others = [other for other in company.workloads if moved.get(other.id) == "move_to_self_host" and other.id != workload.id] if moved else []
-    kin = [
+    alike = [
         other.id
-        for other in others
-        if (own := other.candidates.self_host) is not None and (own.profile, own.gpu_price) == (candidate.profile, candidate.gpu_price)
+        for other in company.workloads
+        if other.id != workload.id
+        and (own := other.candidates.self_host) is not None
+        and (own.profile, own.gpu_price, own.pool) == (candidate.profile, candidate.gpu_price, None)
     ]
-    return SharedFleet(None, tuple(sorted(kin))) if kin else None
+    moves = {other: accepted_move(decisions, other, quarter) for other in alike}
+    builds = [other for other, move in moves.items() if move is not None and move.recommendation == "move_to_self_host"]
+    return SharedFleet(None, tuple(sorted(builds))) if builds else None
 
 
 def joined_months(book: MonthBook, fleet: SharedFleet | None, months: Sequence[Month]) -> list[Month]:

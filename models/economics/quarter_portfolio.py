@@ -256,12 +256,14 @@ def _gpus(month: Month) -> float:
 
 
 def _platform(company: Company, *, has_api_operations: bool) -> Platform:
-    """One platform team, of staffing that is given as such; of presets (2.16) a further pool takes what it does beside an existing team."""
+    """One platform team, of staffing that is given as such; of presets (2.16) a further pool takes what it does beside an existing team, and no
+    more than the first."""
     assumptions, api = company.assumptions, company.assumptions.api_operations
-    first, beside = (assumptions.staffing_for(has_pool=has_pool) for has_pool in (bool(company.pools), True))
+    staffings = [assumptions.staffing_for(has_pool=has_pool) for has_pool in (bool(company.pools), True)]
+    first, beside = (people_monthly(float(staffing.fte), float(staffing.loaded_annual)) for staffing in staffings)
     return Platform(
-        first_pool_people_monthly=people_monthly(float(first.fte), float(first.loaded_annual)),
-        next_pool_people_monthly=people_monthly(float(beside.fte), float(beside.loaded_annual)) if beside.preset else 0.0,
+        first_pool_people_monthly=first,
+        next_pool_people_monthly=min(first, beside) if staffings[1].preset else 0.0,
         overheads_monthly=sum(float(annual) for _, annual in assumptions.overheads_annual) / 12,
         api_operations_monthly=people_monthly(float(api.fte), float(api.loaded_annual)) if has_api_operations else 0.0,
     )

@@ -40,11 +40,6 @@ def accepted_move(decisions: pl.DataFrame | None, workload_id: str, quarter: str
     return AcceptedMove(recommendation, quarter_name(place), quarter_name(place + COOL_DOWN_QUARTERS))
 
 
-def accepted_moves(decisions: pl.DataFrame | None, quarter: str) -> dict[str, str]:
-    """By workload, the recommendation of its latest move that was accepted in any quarter before and stands; decisions as in `accepted_move`."""
-    return {workload_id: recommendation for workload_id, (_, recommendation) in _latest(decisions, quarter).items()}
-
-
 def _latest(decisions: pl.DataFrame | None, quarter: str) -> dict[str, tuple[int, str]]:
     if decisions is None or decisions.is_empty():
         return {}

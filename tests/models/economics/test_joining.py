@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -12,6 +11,7 @@ from test_decision import AS_OF, AUGUST, DAYS, JULY, JUNE, POOL, SEPTEMBER, on_p
 
 from models.economics.crossover import ApiSide, Counterfactual, SelfHostedSide, robust_break_even
 from models.economics.decision import DecisionInputs, decide
+from models.economics.joining import fleet_to_join
 from models.economics.switching import DECISIONS
 
 POOL_GPUS = sum(2 * 3.99 * DAYS[month] * 24 for month in (JULY, AUGUST, SEPTEMBER)) / 3
@@ -117,10 +117,24 @@ def test_an_accepted_move_builds_the_fleet_that_others_join() -> None:
 
 @pytest.mark.parametrize(
     "decisions",
-    [accepted("2026-Q3"), accepted("2026-Q2", decision="reject"), accepted("2026-Q2", recommendation="split"), accepted("2026-Q2", "chat")],
+    [
+        accepted("2026-Q3"),
+        accepted("2025-Q4"),  # not built in two quarters
+        accepted("2026-Q2", decision="reject"),
+        pl.concat([accepted("2026-Q1"), accepted("2026-Q2", decision="defer")]),
+        accepted("2026-Q2", recommendation="split"),
+        accepted("2026-Q2", "chat"),
+    ],
 )
 def test_what_is_not_an_accepted_move_of_another_workload_builds_nothing(decisions: pl.DataFrame) -> None:
     assert recommended(decide(two(decisions)))["saving_basis"] == "stand_alone"
+
+
+def test_who_goes_to_a_pool_builds_no_fleet() -> None:
+    given = two(accepted("2026-Q2"))
+    named = workload("big", candidates={"self_host": {**SELF_HOST, "pool": "p"}, "api": []})
+    configured = company([named, workload("chat")], [POOL])
+    assert fleet_to_join(configured, configured.workloads[1], given.decisions, "2026-Q3") is None
 
 
 def test_leaving_a_shared_pool_is_weighed_in_the_portfolio() -> None:
@@ -129,9 +143,7 @@ def test_leaving_a_shared_pool_is_weighed_in_the_portfolio() -> None:
     assert left["saving_alone_monthly"] == pytest.approx(left["current_cost_monthly"] - left["alternative_cost_monthly"])
 
 
-def test_months_of_another_day_change_nothing() -> None:
-    """Same inputs, same outputs: also for who joins."""
+def test_the_order_of_rows_changes_nothing_for_who_joins() -> None:
     given = beside()
     shuffled = DecisionInputs(**{**vars(given), "usage_hourly": given.usage_hourly.sample(fraction=1, shuffle=True, seed=1)})
     assert recommended(decide(given)) == recommended(decide(shuffled))
-    assert date(2026, 11, 1) == recommended(decide(given))["effective_date"]
