@@ -6,12 +6,13 @@ made of (comparison).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from models.config import Company, Workload
 from models.economics.comparison import Comparer, Comparison
 from models.economics.demand import API, SELF_HOST, UsageHistory, WorkloadHours
-from models.economics.months import MonthBook
+from models.economics.months import Month, MonthBook
 from models.economics.placement import Answers, Case, Placement, Thresholds, best_dates, cost, first_failed_test, worth_most
 from models.economics.switching import AcceptedMove
 
@@ -41,7 +42,7 @@ def build_case(
             planned_life_months=float(questions.planned_life_months.answer) if questions.planned_life_months else None,
         ),
         has_candidate=candidate is not None,
-        is_candidate_eligible=candidate is not None and candidate.quality is not None and candidate.quality.score >= decision.min_quality,
+        is_candidate_eligible=_is_eligible(company, workload, book, recent),
         is_candidate_feasible=feasible,
         shortfall=shortfall,
         today_unknown=next((month.today_reason for month in recent if month.today_reason), None),
@@ -52,6 +53,17 @@ def build_case(
         thresholds=thresholds,
         cooling=cooling,
     )
+
+
+def _is_eligible(company: Company, workload: Workload, book: MonthBook, recent: Sequence[Month]) -> bool:
+    """Whether its self-hosted candidate is good enough: by the workload's own evaluation, or because it serves some of it today."""
+    candidate = workload.candidates.self_host
+    if candidate is None:
+        return False
+    served = {pool.id for pool in company.pools if pool.model == candidate.model}
+    if any(book.ledger.work_share(workload.id, month.month, pool_id) > 0 for month in recent for pool_id in sorted(served)):
+        return True
+    return candidate.quality is not None and candidate.quality.score >= company.assumptions.decision.min_quality
 
 
 def _splits(

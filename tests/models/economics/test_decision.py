@@ -337,6 +337,18 @@ def test_a_hybrids_sides_add_up_to_today() -> None:
     assert now["alternative_cost_monthly"] == pytest.approx(803.11824 * 500 / 432 * 92 / 93)  # all tokens at what the API part was paid
 
 
+@pytest.mark.parametrize(("model", "expected"), [("llama", "move_to_self_host"), ("mistral", "escalate")])
+def test_what_serves_a_part_of_it_today_is_eligible_without_a_score(model: str, expected: str) -> None:
+    used = [usage("mix", 400, JUNE, AS_OF), usage("mix", 100, JUNE, AS_OF, pool="p")]
+    given = on_pool({"mix": 100})
+    api = priced(used[0], "openai", "gpt-4o", 2.5, 10, "incumbent")
+    candidate = {key: value for key, value in SELF_HOST.items() if key != "quality"} | {"model": model}
+    kept = workload("mix", "hybrid", questions={**ANSWERED, "data_must_stay": True}, candidates={"self_host": candidate, "api": []})
+    changed = {"company": company([kept], [POOL]), "usage_hourly": pl.concat(used), "api_cost_monthly": api}
+    decided = decide(DecisionInputs(**{**vars(given), **changed}))
+    assert recommended(decided, "mix")["recommendation"] == expected
+
+
 def test_a_workload_that_moved_keeps_each_months_own_side() -> None:
     moved = workload("tags", placement=[{"value": "api"}, {"value": "self_host", "valid_from": "2026-08-01"}])
     before, after = usage("tags", 432, JUNE, date(2026, 7, 31)), usage("tags", 432, AUGUST, AS_OF, pool="p")
