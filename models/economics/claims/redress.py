@@ -140,6 +140,6 @@ def _hybrid() -> Claim:
         verdict={(True, True): "right", (False, True): "assumption: all-API would run commodity work on the frontier model"}.get(
             (holds[0], holds[1]), "wrong"
         ),
-        arithmetic="tier 3's share of spend x 70 % cheaper self-hosted, mid-points of its own bands",
+        arithmetic="tier 3's share of spend x 70 % cheaper self-hosted, mid-points of its own bands; all of the band's upper end if it were free",
         figures=(saved, at_most, saved_on_frontier),
     )
