@@ -56,6 +56,8 @@ class PoolBook:
         self.counted: Floats = np.array([within_quota(load, self.hours, quantile) for load in self.load]) * pool.burst_factor
         """What a member counts for in the fleet of those that are self-hosted as a whole, burst within the hour included."""
         self.api_total = np.array([workloads[member].api_total for member in members])
+        self.closed_cost = float(self.api_total.sum())
+        """With all of its members on APIs."""
         self.works: Floats = self.load.sum(axis=1)
         works = self.works
         tokens = np.array([workloads[member].api_cost_monthly or 0.0 for member in members])
@@ -162,26 +164,21 @@ class CostBook:
         return np.array([side if side in workload.choices else workload.choices[0] for workload in self.workloads], dtype=np.int8)
 
     def combined(self, open_sides: list[Sides], open_costs: list[float]) -> tuple[Sides, float]:
-        """The cheapest choice of pools to open, given each pool's sides and GPU and API cost when open: the placement and its cost, without API
-        operations.
+        """The cheapest choice of pools to open, given each pool's sides and GPU and API cost when open: the placement and its cost.
 
-        Pools meet only in the platform: the first one opened costs its own price, every further one the same.
+        Pools meet only in the platform: the first one opened costs its own price, every further one the same. API operations are not in the cost.
         """
-        closed = self.all_on(API)
-        saved = []
-        for number, (pool, cost) in enumerate(zip(self.pools, open_costs, strict=True)):
-            sides = closed[pool.members]
-            must_open = bool((sides != API).any())
-            saved.append((must_open, float(pool.api_total.sum()) - cost - self.platform.next_pool_people_monthly, number))
-        ranked = sorted(saved, key=lambda each: (not each[0], -each[1], each[2]))
-        opened = [number for position, (must_open, saving, number) in enumerate(ranked) if must_open or saving > 0 or position == 0]
-        costs = [open_costs[n] if n in opened else float(self.pools[n].api_total.sum()) for n in range(len(self.pools))]
-        cost = self.outside + sum(costs) + self.platform.cost(len(opened))
-        stays_closed = self.outside + sum(float(pool.api_total.sum()) for pool in self.pools)
-        if not any(must_open for must_open, _, _ in saved) and stays_closed <= cost:
-            return closed, stays_closed
-        for number in opened:
-            closed[self.pools[number].members] = open_sides[number]
+        closed, numbers = self.all_on(API), range(len(self.pools))
+        must_open = [bool((closed[pool.members] != API).any()) for pool in self.pools]
+        saving = [self.pools[n].closed_cost - open_costs[n] - self.platform.next_pool_people_monthly for n in numbers]
+        ranked = sorted(numbers, key=lambda n: (not must_open[n], -saving[n], n))
+        opened = {n for place, n in enumerate(ranked) if place == 0 or must_open[n] or saving[n] > 0}  # the first takes the platform's people
+        cost = self.outside + self.platform.cost(len(opened)) + sum(open_costs[n] if n in opened else self.pools[n].closed_cost for n in numbers)
+        none_opened = self.outside + sum(pool.closed_cost for pool in self.pools)
+        if not any(must_open) and none_opened <= cost:
+            return closed, none_opened
+        for n in opened:
+            closed[self.pools[n].members] = open_sides[n]
         return closed, cost
 
     def pool_costs(self, sides: Sides) -> list[PoolCost]:

@@ -1,4 +1,4 @@
-"""The portfolio as a mixed-integer program over representative hours, solved by HiGHS, pool by pool.
+"""The portfolio as a mixed-integer program over the hours that turn out to count, solved by HiGHS, pool by pool.
 
 Here: a relaxation of one pool that grows by what its own solutions lacked: peak hours, one by one, and what APIs take at least beyond a base
 load, each time over all hours in one row (Benders' cuts: the overflow's cost is convex in who is placed and in the replicas). Both only leave
@@ -51,11 +51,14 @@ class LeastOverflow:
 
 
 class Relaxation:
-    """One pool with at least one of its members self-hosted or split: GPUs and APIs, as far as it knows them. Its unit of money is `scale`."""
+    """One pool with at least one of its members self-hosted or split: what its GPUs and its members' APIs cost together, at least.
+
+    Its unit of money is `scale`.
+    """
 
     def __init__(self, pool: PoolBook, start_cost: float) -> None:
         self._pool = pool
-        self._scale = max(start_cost, float(pool.api_total.sum()) / 1e3, 1e-9) / 1e4  # the solver's tolerances are absolute
+        self._scale = max(start_cost, pool.closed_cost / 1e3, 1e-9) / 1e4  # the solver's tolerances are absolute
         self._peaks: list[int] = []
         self._overflows: dict[tuple[bytes, float], LeastOverflow] = {}
 
@@ -84,7 +87,7 @@ class Relaxation:
 
     @property
     def _offset(self) -> float:
-        return float(self._pool.api_total.sum()) / self._scale
+        return self._pool.closed_cost / self._scale
 
     def _solution(self, values: Floats, bound: float, columns: dict[tuple[int, int], int], base: int | None) -> Relaxed:
         shares = np.zeros((3, len(self._pool.members)))
@@ -139,7 +142,7 @@ def least_overflow(pool: PoolBook, split: Floats, replicas: float) -> LeastOverf
 
 
 def _fleet(program: _Program, pool: PoolBook, placed: Ints, spare: int, scale: float) -> int:
-    """The column of a fleet's replicas, without spares: whole instances, at least one replica where anything is placed."""
+    """The column of a fleet's replicas before the spare is added: whole instances, at least one replica where anything is placed."""
     is_used, replicas = program.binary(), program.column(is_integer=True)
     instances = program.column(pool.pool.gpus_per_instance * pool.pool.gpu_cost_monthly / scale, is_integer=True)
     program.at_most([is_used, replicas], [1.0, -1.0])

@@ -1,4 +1,4 @@
-"""The search for the cheapest placement: the pools' relaxations over representative hours, the widest gap first, until the gap is closed.
+"""The search for the cheapest placement: the pools' relaxations, the widest gap first, until the gap is closed.
 
 Here: what the relaxation is told, and when it is enough. Every loop ends after a number of rounds, never by a clock: the same portfolio
 gives the same answer on any machine. Not here: the program and its bound (milp), what a placement costs (cost), results (optimum).
@@ -73,7 +73,7 @@ class _OpenPool:
     def relevant_gap(self, people_monthly: float) -> float:
         """What the bound leaves open, where opening the pool might pay at all."""
         if all(API in choices for choices in self._pool.choices):
-            return min(self.cost, max(float(self._pool.api_total.sum()) - people_monthly, self.lower_bound)) - self.lower_bound
+            return min(self.cost, max(self._pool.closed_cost - people_monthly, self.lower_bound)) - self.lower_bound
         return self.cost - self.lower_bound
 
     def refine(self) -> None:
