@@ -19,7 +19,7 @@ from rich.table import Table
 
 from models.config import Company
 from models.errors import CrossoverError
-from pipelines.run import Run
+from pipelines.run import FAILED_RUN, Run
 
 EXIT_REFUSED = 3
 _ABOUT_DAYS = ("days_apart", "as_of_after_data")
@@ -89,11 +89,16 @@ def show_status(company: Company, *, as_json: bool) -> int:
         stale = [p["subject"] for p in problems if p["check_name"] in ("file_refused", "source_unreachable")]
         reconciled = fetch_rows(con, "SELECT status, count(*) AS rows FROM reconciliation GROUP BY 1 ORDER BY 1")
     code = EXIT_REFUSED if stale else 0
+    failed = company.paths.state / FAILED_RUN
+    failed_at = failed.read_text(encoding="utf-8") if failed.exists() else None
     if as_json:
-        print_json({"run": run, "sources": sources, "problems": problems, "reconciliation": reconciled, "exit_code": code})
+        document = {"run": run, "failed_run_at": failed_at, "sources": sources, "problems": problems, "reconciliation": reconciled, "exit_code": code}
+        print_json(document)
         return code
     console = _console()
     console.print(f"[bold]{company.company}[/]: {company.paths.finance}")
+    if failed_at:
+        console.print(f"[red]The run of {failed_at} UTC failed[/], so this is what the one before it published: `crossover run` says why.")
     console.print(f"run {run['run_id']}, as of {run['as_of']}, finished {run['finished_at']:%Y-%m-%d %H:%M} UTC, {run['status']}")
     table = plain_table("source", ">files", ">rows", "periods", "last read", "state")
     for source in sources:

@@ -39,6 +39,9 @@ from pipelines.staging import ensure_fact_tables
 from pipelines.warehouse import one, warehouse, writer_lock
 
 # What a table of the contract measures; its other columns are its grain.
+FAILED_RUN = "failed_run"
+"""A file of the state folder that says when the last run began, where it failed: what is published is then older."""
+
 GRAINS: dict[str, tuple[str, ...]] = {
     "workloads": ("workload_id",),
     "cost_daily": (
@@ -188,6 +191,7 @@ class Run:
         freeze_rates(self.company.paths.state, self.people_rates, self.company.currency)
         keep_restatements(self.con, self.company)
         self.published = publish(self.con, self.company.paths.finance)
+        (self.company.paths.state / FAILED_RUN).unlink(missing_ok=True)
         return self.published
 
     def _day(self) -> date:
@@ -233,4 +237,9 @@ def newest_day(con: duckdb.DuckDBPyConnection) -> date:
 def open_run(company: Company, as_of: date | None = None, progress: Callable[[str], None] = lambda _: None) -> Iterator[Run]:
     """The one writer's run on the company's warehouse. Raises WriterBusy where another run is at it."""
     with writer_lock(company.paths.state), warehouse(company.paths.state) as con:
-        yield Run(company, con, as_of, progress)
+        run = Run(company, con, as_of, progress)
+        try:
+            yield run
+        except CrossoverError:
+            (company.paths.state / FAILED_RUN).write_text(run.started_at.isoformat(timespec="minutes", sep=" "), encoding="utf-8")
+            raise

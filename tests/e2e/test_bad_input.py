@@ -234,10 +234,13 @@ def test_refused_money_above_the_limit_stops_the_publication(published: Place) -
     assert "max_quarantined_pct" in document["error"]["expected"]
     assert document["error"]["todo"]
     assert "nothing was published" in outcome.err
+    status = crossover("status", "--config", published.configuration)
+    assert "failed, so this is what the one before it published" in " ".join(status.out.split())
 
     write_rows(published.folder / bill_name(JUNE), bill_rows(JUNE))
     write_rows(published.folder / api_log_name(JUNE), usage_rows(JUNE))
     assert published.run().code == 0
+    assert "failed" not in crossover("status", "--config", published.configuration).out
     assert published.cost("source_id = 'cloud'") == 2 * CLOUD_MONTHLY
 
 
