@@ -38,6 +38,7 @@ class Evidence:
     quarters: list[str]
     run: Row
     decision: Row
+    board: list[Row]
     rules: list[Row]
     questions: list[Row]
     months: list[Row]
@@ -140,6 +141,12 @@ def find(con: duckdb.DuckDBPyConnection, company: Company, workload_id: str, qua
         quarters=quarters,
         run=run,
         decision=decision,
+        board=fetch_rows(
+            con,
+            "SELECT quarter, recommendation, decision, decided_by, decided_at, note FROM decisions WHERE workload_id = ? AND quarter <= ? "
+            "ORDER BY quarter",
+            key,
+        ),
         rules=fetch_rows(
             con, "SELECT * EXCLUDE (quarter, workload_id) FROM placement_rules WHERE workload_id = ? AND quarter = ? ORDER BY position", key
         ),

@@ -13,6 +13,7 @@ from models.economics.periods import month_end
 from models.reference import cost_categories
 from pipelines.explain.evidence import Evidence, Row, is_zero
 from pipelines.explain.words import (
+    DECIDED,
     FLAGS,
     NEVER_PAID_BACK,
     PLACES,
@@ -63,9 +64,17 @@ def recommended(found: Evidence) -> list[str]:
         lines.append(f"{decided}; cost never overrides it. Cost alone would say: {word(RECOMMENDATIONS, would)}.")
     if decision["state"] == "provisional":
         lines.append("The quarter is not over: this is provisional and can still change with the data.")
+    lines += [_boards_word(row) for row in found.board]
     if found.is_configuration_changed:
         lines.append("The configuration has changed since this was computed: `crossover run` computes it anew.")
     return lines
+
+
+def _boards_word(row: Row) -> str:
+    """What was decided on a recommendation, by whom and why."""
+    note = f": {row['note']}" if row["note"] else ""
+    said = f'On {row["quarter"]}\'s "{word(RECOMMENDATIONS, row["recommendation"])}" the board said: {DECIDED[row["decision"]]}'
+    return f"{said} by {row['decided_by']} on {day_text(row['decided_at'])}{note}."
 
 
 def _bottom_line(found: Evidence) -> str:

@@ -20,6 +20,8 @@ RECOMMENDATIONS = {
     "insufficient_data": "no recommendation yet",
 }
 
+DECIDED = {"accept": "accepted", "reject": "rejected", "defer": "put off"}
+
 REASONS = {
     "sovereignty": "its data must not leave, whatever that costs",
     "conflict": "its data must not leave, but another requirement forbids self-hosting or makes it impossible",

@@ -165,6 +165,7 @@ def published() -> dict[str, list[dict[str, Any]]]:
             {"quarter": "2026-Q3", "scenario": "today", "cost_monthly": Decimal(900), "gap": None},
             {"quarter": "2026-Q3", "scenario": "optimum", "cost_monthly": Decimal(500), "gap": 0.004},
         ],
+        "decisions": [],
         "red_flags": [{**flag, "month": AUGUST}, {**flag, "month": SEPTEMBER}],
         "data_quality": [
             {"severity": "warning", "check_name": "tier_unknown", "subject": "gateway", "rows": 7, "amount": Decimal(5), "message": "base"}
@@ -298,6 +299,17 @@ def test_a_move_is_told_with_its_money_odds_and_date(con: duckdb.DuckDBPyConnect
     assert "The odds that it saves anything are 87%." in said["worth"][1]
     assert "between 400 EUR (p5) and 800 EUR (p95)" in said["worth"][1]
     assert said["flips"] == ['The question "Must its data stay in house?" is answered. Cost alone says "stay on the API".']
+
+
+def test_the_boards_word_is_told_up_to_the_quarter(company: Company) -> None:
+    said = {"workload_id": "chat", "recommendation": "move_to_self_host", "decided_by": "board", "decided_at": datetime(2026, 7, 3)}
+    words_of = [{**said, "quarter": "2026-Q2", "decision": "accept", "note": "as shown"}, {**said, "quarter": "2026-Q3", "decision": "reject"}]
+    write(company, {**published(), "decisions": words_of})
+    with duckdb.connect(str(company.paths.finance), read_only=True) as con:
+        by_quarter = {quarter: explanation(con, company, "chat", quarter)["sentences"]["recommended"] for quarter in ("2026-Q2", "2026-Q3")}
+    first = 'On 2026-Q2\'s "move to self-hosting" the board said: accepted by board on 3 July 2026: as shown.'
+    assert [line for line in by_quarter["2026-Q2"] if "the board said" in line] == [first]
+    assert by_quarter["2026-Q3"][-1] == 'On 2026-Q3\'s "move to self-hosting" the board said: rejected by board on 3 July 2026.'
 
 
 def test_what_turns_the_answer_comes_nearest_first(con: duckdb.DuckDBPyConnection, company: Company, capsys: pytest.CaptureFixture[str]) -> None:
