@@ -309,7 +309,8 @@ def test_the_boards_word_is_told_up_to_the_quarter(company: Company) -> None:
         by_quarter = {quarter: explanation(con, company, "chat", quarter)["sentences"]["recommended"] for quarter in ("2026-Q2", "2026-Q3")}
     first = 'On 2026-Q2\'s "move to self-hosting" the board said: accepted by board on 3 July 2026: as shown.'
     assert [line for line in by_quarter["2026-Q2"] if "the board said" in line] == [first]
-    assert by_quarter["2026-Q3"][-1] == 'On 2026-Q3\'s "move to self-hosting" the board said: rejected by board on 3 July 2026.'
+    second = 'On 2026-Q3\'s "move to self-hosting" the board said: rejected by board on 3 July 2026.'
+    assert [line for line in by_quarter["2026-Q3"] if "the board said" in line] == [first, second]
 
 
 def test_what_turns_the_answer_comes_nearest_first(con: duckdb.DuckDBPyConnection, company: Company, capsys: pytest.CaptureFixture[str]) -> None:
