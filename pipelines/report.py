@@ -235,7 +235,13 @@ def _print_run(company: Company, found: dict[str, Any]) -> None:
     if recommendations:
         quarter = f"{recommendations[0]['quarter']}, {recommendations[0]['state']}"
         table = plain_table(
-            "workload", "today", "recommendation", "why", f">a change saves {currency}/month", ">odds", title=f"Where each belongs ({quarter})"
+            "workload",
+            "today",
+            "recommendation",
+            "why",
+            f">{currency}/month",
+            ">odds",
+            title=f"Where each belongs ({quarter}), and what a change saves",
         )
         for row in recommendations:
             moves = row["recommendation"] in _MOVES

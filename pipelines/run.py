@@ -240,6 +240,6 @@ def open_run(company: Company, as_of: date | None = None, progress: Callable[[st
         run = Run(company, con, as_of, progress)
         try:
             yield run
-        except CrossoverError:
+        except Exception:
             (company.paths.state / FAILED_RUN).write_text(run.started_at.isoformat(timespec="minutes", sep=" "), encoding="utf-8")
             raise

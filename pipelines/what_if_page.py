@@ -27,14 +27,13 @@ def show_what_if(company: Company, changes: Sequence[str], workload: str | None,
         print_json({"company": company.company, "as_of": found.as_of, "changes": list(changes), "currency": company.currency, "workloads": rows})
         return
     console = console_of()
-    console.print(f"[bold]{company.company}[/]: what if {', '.join(changes)}, on the data up to {found.as_of:%d %B %Y}. Nothing is written.\n")
+    console.print(f"[bold]{company.company}[/]: what if {', '.join(changes)}, on the data up to {found.as_of:%d %B %Y}. Nothing is written.")
+    console.print("The money is what a change of side or model saves.\n")
     moved = [row for row in rows if row["changes"]]
     if not moved:
         console.print("Nothing changes: every recommendation, saving and probability stays as it is.")
         return
-    table = plain_table(
-        "workload", "recommended", "would be", "why", f">a change saves {company.currency}/month", ">would save", ">odds", ">would be"
-    )
+    table = plain_table("workload", "recommended", "would be", "why", f">{company.currency}/month", ">would be", ">odds", ">would be")
     for row in moved:
         now, then = row["published"], row["if"]
         other = then["recommendation"] != now["recommendation"]

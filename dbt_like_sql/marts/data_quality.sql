@@ -24,11 +24,11 @@ matched AS (
 ),
 
 data_day AS (
-    SELECT l.source_id, l.charge_date AS day, count(*) AS lines, max(l.charge_date + (l.charge_days - 1)) AS last_day
+    SELECT l.source_id, l.charge_date AS day, sum(l.row_count) AS rows, max(l.charge_date + (l.charge_days - 1)) AS last_day
     FROM facts.billing_line AS l
     GROUP BY l.source_id, l.charge_date
     UNION ALL
-    SELECT k.source_id, CAST(u.usage_hour AS DATE) AS day, count(*) AS lines, CAST(max(u.usage_hour) AS DATE) AS last_day
+    SELECT k.source_id, CAST(u.usage_hour AS DATE) AS day, sum(u.row_count) AS rows, CAST(max(u.usage_hour) AS DATE) AS last_day
     FROM facts.usage_hourly AS u
     INNER JOIN facts.usage_key AS k ON u.key_id = k.key_id
     GROUP BY k.source_id, CAST(u.usage_hour AS DATE)
@@ -131,7 +131,7 @@ finding AS (
     UNION ALL
     -- decisions look at the last quarter up to as-of: one mistyped year there, and nobody has used anything
     SELECT
-        'days_apart', d.source_id, 'warning', sum(d.lines), NULL,
+        'days_apart', d.source_id, 'warning', sum(d.rows), NULL,
         'days from ' || strftime(g.day, '%Y-%m-%d') || ' on come ' || CAST(g.day - g.newest_before AS VARCHAR)
         || ' days after all other data: if a date is mistyped, correct it, else decide with an earlier --as-of'
     FROM day_before AS g

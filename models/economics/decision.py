@@ -28,6 +28,7 @@ from models.economics.recommendations import QUESTIONS, RECOMMENDATIONS, RULES, 
 from models.economics.red_flags import red_flags
 from models.economics.scenarios import DECISION_SCENARIOS, Ranges, inputs_of, ranges_in_force, scenario_rows
 from models.economics.sensitivity import DECISION_SENSITIVITY, sensitivity_rows
+from models.economics.switching import MOVES
 from models.economics.uncertainty import Spread, draw_factors
 
 MONTHS_PER_QUARTER = 3
@@ -173,6 +174,7 @@ def _weighed(company: Company, ranges: Ranges, workload: Workload, book: MonthBo
         sentence = flip_sentence(rows, company.currency, is_alone=is_alone)
     if review.placement.binding_gate == "cost":
         if not sentence and review.placement.verdict.reason == "cost":
-            sentence = break_even_sentence(case.placement, review.recent)
+            moves = review.placement.verdict.recommendation in MOVES
+            sentence = break_even_sentence(case.placement, review.recent, moves=moves)
         row = {**row, "flips_if": " ".join(part for part in (row["flips_if"], sentence) if part)}
     return _Weighed(row, rows, scenario_rows(inputs, case.placement, review.recent, key))

@@ -95,10 +95,10 @@ def _cost(company: Company, case: Case, decision: Placement, described: Comparis
     return ""
 
 
-def break_even_sentence(placement: str, recent: Sequence[Month]) -> str:
-    """The volume at which the other side begins to pay, where no single input is known to flip the recommendation."""
+def break_even_sentence(placement: str, recent: Sequence[Month], *, moves: bool) -> str:
+    """Where the sides change places, where no single input is known to flip the recommendation. moves: it is to leave the side it is on."""
     if placement != API:
-        return "What leaving its pools would avoid exceeds what the API costs."
+        return f"What leaving its pools would avoid {'no longer ' if moves else ''}exceeds what the API costs."
     month = recent[-1]
     volume, measured = break_even(month).tokens_per_day, month.demand.tokens / month.demand.coverage.days
     if volume is None:

@@ -301,6 +301,18 @@ def test_a_move_is_told_with_its_money_odds_and_date(con: duckdb.DuckDBPyConnect
     assert said["flips"] == ['The question "Must its data stay in house?" is answered. Cost alone says "stay on the API".']
 
 
+def test_another_model_is_not_argued_for_with_what_speaks_against_moving(company: Company) -> None:
+    tables = published()
+    tables["placement_recommendations"] = [
+        {**row, "recommendation": "switch_api_model", "reason": "dead_band", "binding_gate": "cost"} if row["workload_id"] == "chat" else row
+        for row in tables["placement_recommendations"]
+    ]
+    write(company, tables)
+    with duckdb.connect(str(company.paths.finance), read_only=True) as con:
+        said = explanation(con, company, "chat", None)["sentences"]["recommended"][1]
+    assert said.startswith("Why: it stays on an API, because the saving is too small to earn back what switching costs, but another API model ")
+
+
 def test_the_boards_word_is_told_up_to_the_quarter(company: Company) -> None:
     said = {"workload_id": "chat", "recommendation": "move_to_self_host", "decided_by": "board", "decided_at": datetime(2026, 7, 3)}
     words_of = [{**said, "quarter": "2026-Q2", "decision": "accept", "note": "as shown"}, {**said, "quarter": "2026-Q3", "decision": "reject"}]

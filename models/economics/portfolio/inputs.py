@@ -46,7 +46,7 @@ class Platform:
     """What is there once, whoever uses it.
 
     The first pool takes the platform's people and the one set of overheads, each further one its own people. API operations: people who look
-    after the use of APIs, as long as anything is left on one.
+    after the use of APIs, as long as anything may go to one.
     """
 
     first_pool_people_monthly: float

@@ -41,8 +41,9 @@ SECTION_5 = [
     ("Lyceum", "prompt", (0.01450, 0.00325, 0.008875), 1e-9, "right, caching ignored"),
     # section 5 says 15.9-45 K, 59-72 K and 131-167 K, of inputs that it does not give; these are the shipped catalogue's fleets
     ("Redress", "above $20-40 K", (15_878, 41_295, 46_013, 71_429, 86_192, 111_608), 1e-4, "right, against premium APIs"),
-    # section 5 says 430 K-1.18 M, of inputs that it does not give: 2 x 6.88 and 8 x 6.88 x 8,760, 1.5 and 3 x 166,667, 50,000 and 200,000
-    ("Redress", "$400 K to $1.2 M", (420_538, 1_182_151), 1e-5, "right"),
+    # section 5 says 430 K-1.18 M, of inputs that it does not give: 2 x 6.88 and 8 x 6.88 x 8,760, 1.5 and 3 x 166,667, 50,000 and 200,000;
+    # a large model's two replicas are 16 GPUs
+    ("Redress", "$400 K to $1.2 M", (420_538, 1_182_151, 1_664_302), 1e-5, "right up to a medium model"),
     ("Redress", "margin", (300_000, 260_870), 1e-5, "define which"),
     ("Redress", "three tiers", (0.95, 1.00), 1e-9, "inconsistent"),
     ("Redress", "hybrid", (0.105, 0.20, 0.462), 1e-3, "assumption"),

@@ -26,6 +26,8 @@ from small_companies import (
 )
 
 from models.economics.decision import DecisionInputs, DecisionOutputs, decide
+from models.economics.explanation import break_even_sentence
+from models.economics.months import MonthBook
 
 JUNE, JULY, AUGUST, SEPTEMBER = (date(2026, month, 1) for month in (6, 7, 8, 9))
 AS_OF = date(2026, 9, 30)
@@ -474,6 +476,15 @@ def test_npv_counts_from_after_the_delay_to_the_end_of_life() -> None:
 def test_api_prices_that_fall_make_a_move_worth_less() -> None:
     flat, falling = (recommended(decide(on_api(api_price_erosion=erosion)))["npv"] for erosion in (0, 0.10))
     assert falling < flat
+
+
+def test_where_no_input_flips_it_the_break_even_is_told() -> None:
+    months = MonthBook(on_api()).months["chat"]
+    assert break_even_sentence("api", months, moves=True).startswith("Volume goes below ")
+    few = MonthBook(on_api(requests=100)).months["chat"]
+    assert break_even_sentence("api", few, moves=False).startswith("Volume goes above ")
+    assert break_even_sentence("self_host", months, moves=False) == "What leaving its pools would avoid exceeds what the API costs."
+    assert break_even_sentence("self_host", months, moves=True) == "What leaving its pools would avoid no longer exceeds what the API costs."
 
 
 def test_rented_gpus_may_get_cheaper_ahead() -> None:
